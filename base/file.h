@@ -1,0 +1,102 @@
+// Files: whole reads, read-only maps, and writes that are there whole or not at all.
+//
+// Every error says what was being done to which path and how to mend it. Codes: NotFound (no such file), PermissionDenied,
+// InvalidArgument (not a regular file, for instance), ResourceExhausted (disk full, quota), Unavailable (other I/O).
+// ExitStatus() in cli/ maps NotFound, PermissionDenied and InvalidArgument to "input refused" (3), the rest to 4.
+#ifndef QUERN_BASE_FILE_H_
+#define QUERN_BASE_FILE_H_
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace quern {
+
+// The whole file. InvalidArgument above `max_bytes`.
+absl::StatusOr<std::string> ReadFile(const std::string& path, uint64_t max_bytes = uint64_t{1} << 40);
+
+// Writes `path` atomically: temporary name in the same folder, write, fsync, rename, fsync of the folder. After an error
+// neither `path` nor the temporary file has changed or is left behind.
+absl::Status WriteFileAtomic(const std::string& path, std::string_view bytes);
+
+// The same in pieces, for files larger than memory should hold.
+class AtomicFile {
+ public:
+  static absl::StatusOr<AtomicFile> Create(const std::string& path);
+  AtomicFile(AtomicFile&&) noexcept;
+  AtomicFile& operator=(AtomicFile&&) noexcept;
+  // Removes the temporary file unless Commit succeeded.
+  ~AtomicFile();
+
+  // Buffered. After the first error every later call returns it.
+  absl::Status Append(std::string_view bytes);
+  // Flushes, fsyncs and renames. Call once.
+  absl::Status Commit();
+
+ private:
+  struct Impl;
+  explicit AtomicFile(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// A folder that appears whole or not at all: fill `staging()`, then Commit() fsyncs it and renames it to `path`.
+// An existing `path` is replaced only with `replace` (the old folder is moved aside first and removed after).
+class AtomicFolder {
+ public:
+  static absl::StatusOr<AtomicFolder> Create(const std::string& path, bool replace = false);
+  AtomicFolder(AtomicFolder&&) noexcept;
+  AtomicFolder& operator=(AtomicFolder&&) noexcept;
+  ~AtomicFolder();  // removes the staging folder unless Commit succeeded
+
+  const std::string& staging() const;
+  absl::Status Commit();
+
+ private:
+  struct Impl;
+  explicit AtomicFolder(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// A read-only memory map. Empty files map to an empty view. The bytes live as long as this object.
+class MappedFile {
+ public:
+  static absl::StatusOr<std::shared_ptr<const MappedFile>> Open(const std::string& path);
+  ~MappedFile();
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+
+  std::string_view bytes() const { return {data_, size_}; }
+  const std::string& path() const { return path_; }
+
+ private:
+  MappedFile(std::string path, const char* data, size_t size) : path_(std::move(path)), data_(data), size_(size) {}
+  std::string path_;
+  const char* data_;
+  size_t size_;
+};
+
+bool FileExists(const std::string& path);
+bool IsFolder(const std::string& path);
+absl::StatusOr<uint64_t> FileSize(const std::string& path);
+// mkdir -p.
+absl::Status MakeFolders(const std::string& path);
+// rm -r; OK when nothing is there.
+absl::Status RemoveAll(const std::string& path);
+// Names (not paths) in `path`, sorted by byte value, without "." and "..".
+absl::StatusOr<std::vector<std::string>> ListFolder(const std::string& path);
+// "a/b" from ("a", "b"); an absolute `name` is returned as it is.
+std::string JoinPath(std::string_view folder, std::string_view name);
+std::string Dirname(std::string_view path);
+std::string Basename(std::string_view path);
+// `path` as seen from `folder` ("../data/train.txt"): recorded paths are relative to the file that holds them.
+std::string RelativePath(const std::string& path, const std::string& folder);
+
+}  // namespace quern
+
+#endif  // QUERN_BASE_FILE_H_

@@ -1,0 +1,31 @@
+// SHA-256 (FIPS 180-4), by OpenSSL, as 64 lower-case hexadecimal digits.
+#ifndef QUERN_BASE_SHA256_H_
+#define QUERN_BASE_SHA256_H_
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+
+namespace quern {
+
+std::string Sha256(std::string_view bytes);
+// Streams the file.
+absl::StatusOr<std::string> Sha256File(const std::string& path);
+
+class Sha256Hasher {
+ public:
+  Sha256Hasher();
+  ~Sha256Hasher();
+  void Update(std::string_view bytes);
+  std::string Finish();  // once
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace quern
+
+#endif  // QUERN_BASE_SHA256_H_
