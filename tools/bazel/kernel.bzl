@@ -25,7 +25,7 @@ def isa_libraries(name, src, hdrs, isas):
             srcs = [src],
             # -O3: at -O2 GCC 12 keeps register tiles in memory. No exceptions, no RTTI: no weak symbols that the
             # linker could keep from the wrong instruction set (tests/isa_symbols_test).
-            copts = COPTS + ["-O3", "-fno-exceptions", "-fno-rtti", "-DQUERN_ISA=" + isa] + _ISA_COPTS[isa],
+            copts = COPTS + ["-O3", "-fno-exceptions", "-fno-rtti", "-Wno-maybe-uninitialized", "-DQUERN_ISA=" + isa] + _ISA_COPTS[isa],
             deps = hdrs + ["//kernels:simd"],
             tags = ["isa"],
             visibility = ["//visibility:private"],
@@ -53,6 +53,7 @@ def kernel(name, isas = ["avx2", "avx512"], cuda = False, deps = [], test_deps =
         name = name + "_args",
         hdrs = [name + "_args.h"] + extra_args_hdrs,
         visibility = ["//visibility:private"],
+        deps = ["//kernels:simd"],
     )
     per_isa = isa_libraries(name + "_cpu", name + "_cpu.cc", [":" + name + "_args"], isas)
     cuda_deps = []

@@ -1,0 +1,166 @@
+#include "tensor/memory.h"
+
+#include <sys/mman.h>
+
+#include <bit>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/log.h"
+#include "tensor/memory_cuda.h"
+#include "tensor/storage.h"
+
+namespace quern {
+namespace {
+
+// Large blocks come straight from mmap with huge pages asked for, so that the first training step is no slower than the
+// others for page faults than it must be.
+constexpr int64_t kHugeThreshold = int64_t{4} << 20;
+
+// Blocks are rounded up so that nearly equal sizes share a class: eight classes per power of two, at most 12.5 % unused.
+int64_t SizeClass(int64_t bytes) {
+  if (bytes <= 512) return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  int64_t step = static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(bytes))) / 8;
+  return (bytes + step - 1) / step * step;
+}
+
+void* SystemAllocate(int64_t bytes, Device device) {
+  if (!device.is_cpu()) {
+    if constexpr (kBuiltWithCuda) return CudaAllocate(bytes, device.index);
+    LOG(FATAL) << "Storage: this binary was built without CUDA; rebuild with --config=cuda. got device " << Name(device);
+  }
+  void* data = std::aligned_alloc(bytes >= kHugeThreshold ? int64_t{2} << 20 : kAlignment,
+                                  bytes >= kHugeThreshold ? (bytes + (2 << 20) - 1) / (2 << 20) * (2 << 20) : bytes);
+  if (data != nullptr && bytes >= kHugeThreshold) madvise(data, static_cast<size_t>(bytes), MADV_HUGEPAGE);
+  return data;
+}
+
+void SystemFree(void* data, Device device) {
+  if (device.is_cpu()) {
+    std::free(data);
+  } else if constexpr (kBuiltWithCuda) {
+    CudaFree(data, device.index);
+  }
+}
+
+// One per device. Freed blocks wait in a list of their size class; nothing is split or merged.
+class CachingAllocator {
+ public:
+  explicit CachingAllocator(Device device) : device_(device) {}
+
+  void* Allocate(int64_t bytes, int64_t* capacity) {
+    *capacity = SizeClass(bytes > 0 ? bytes : 1);
+    std::lock_guard<std::mutex> lock(mutex_);
+    ++counters_.allocations;
+    counters_.current_bytes += *capacity;
+    counters_.peak_bytes = std::max(counters_.peak_bytes, counters_.current_bytes);
+    std::vector<void*>& list = free_[*capacity];
+    if (!list.empty()) {
+      ++counters_.cache_hits;
+      void* data = list.back();
+      list.pop_back();
+      return data;
+    }
+    void* data = SystemAllocate(*capacity, device_);
+    if (data == nullptr) {
+      TrimLocked();
+      data = SystemAllocate(*capacity, device_);
+    }
+    CHECK(data != nullptr) << "Storage: out of memory on " << Name(device_) << " for " << *capacity << " bytes; in use "
+                           << counters_.current_bytes;
+    counters_.reserved_bytes += *capacity;
+    return data;
+  }
+
+  void Free(void* data, int64_t capacity) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    counters_.current_bytes -= capacity;
+    free_[capacity].push_back(data);
+  }
+
+  MemoryCounters counters() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return counters_;
+  }
+  void ResetPeak() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    counters_.peak_bytes = counters_.current_bytes;
+  }
+  void Trim() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    TrimLocked();
+  }
+
+ private:
+  void TrimLocked() {
+    for (auto& [capacity, list] : free_) {
+      for (void* data : list) {
+        SystemFree(data, device_);
+        counters_.reserved_bytes -= capacity;
+      }
+      list.clear();
+    }
+  }
+
+  Device device_;
+  std::mutex mutex_;
+  std::map<int64_t, std::vector<void*>> free_;
+  MemoryCounters counters_;
+};
+
+CachingAllocator& AllocatorOf(Device device) {
+  static auto* mutex = new std::mutex;
+  static auto* allocators = new std::map<std::pair<int, int>, CachingAllocator*>;  // leaked: storages may outlive main
+  static auto* cpu = new CachingAllocator(Cpu());
+  if (device.is_cpu()) return *cpu;
+  std::lock_guard<std::mutex> lock(*mutex);
+  CachingAllocator*& allocator = (*allocators)[{static_cast<int>(device.kind), device.index}];
+  if (allocator == nullptr) allocator = new CachingAllocator(device);
+  return *allocator;
+}
+
+// MemAvailable of /proc/meminfo, in bytes; -1 where it cannot be read.
+int64_t AvailableBytes(Device device) {
+  if (!device.is_cpu()) {
+    if constexpr (kBuiltWithCuda) return CudaAvailableBytes(device.index);
+    return 0;
+  }
+  std::FILE* file = std::fopen("/proc/meminfo", "re");
+  if (file == nullptr) return -1;
+  char line[256];
+  long long kilobytes = -1;
+  while (std::fgets(line, sizeof(line), file) != nullptr && std::sscanf(line, "MemAvailable: %lld kB", &kilobytes) != 1) {
+  }
+  std::fclose(file);
+  return kilobytes < 0 ? -1 : int64_t{kilobytes} * 1024;
+}
+
+}  // namespace
+
+MemoryCounters GetMemoryCounters(Device device) { return AllocatorOf(device).counters(); }
+void ResetPeak(Device device) { AllocatorOf(device).ResetPeak(); }
+void TrimMemory(Device device) { AllocatorOf(device).Trim(); }
+
+absl::Status MemoryBudget::Reserve(int64_t bytes, Device device, std::string_view what) {
+  MemoryCounters counters = GetMemoryCounters(device);
+  int64_t available = AvailableBytes(device);
+  if (available < 0) return absl::OkStatus();
+  available += counters.reserved_bytes - counters.current_bytes;
+  if (bytes <= available) return absl::OkStatus();
+  return absl::ResourceExhaustedError(absl::StrCat(absl::string_view(what.data(), what.size()), " needs ", bytes, " bytes on ",
+                                                   Name(device), ", but ", available,
+                                                   " are available. Use a smaller model, batch or context, or free memory."));
+}
+
+namespace memory_internal {
+
+void* Allocate(int64_t bytes, Device device, int64_t* capacity) { return AllocatorOf(device).Allocate(bytes, capacity); }
+void Free(void* data, int64_t bytes, int64_t capacity, Device device) { AllocatorOf(device).Free(data, capacity); }
+
+}  // namespace memory_internal
+}  // namespace quern

@@ -1,0 +1,102 @@
+#include "tensor/tensor.h"
+
+#include <numeric>
+
+#include "gtest/gtest.h"
+#include "tensor/memory.h"
+
+namespace quern {
+namespace {
+
+Tensor Iota(const Shape& shape) {
+  std::vector<float> values(shape.elements());
+  std::iota(values.begin(), values.end(), 0.0f);
+  return Tensor::Of(values, shape);
+}
+
+TEST(TensorTest, ViewsShareBytes) {
+  Tensor x = Iota({2, 3, 4});
+  Tensor row = x.Slice(1, 1, 2);
+  EXPECT_EQ(row.shape(), Shape({2, 1, 4}));
+  EXPECT_EQ(row.ToVector<float>(), (std::vector<float>{4, 5, 6, 7, 16, 17, 18, 19}));
+  x.mutable_data<float>()[4] = -1;
+  EXPECT_EQ(row.ToVector<float>()[0], -1);
+  EXPECT_FALSE(row.contiguous());
+  EXPECT_TRUE(x.Slice(0, 1, 2).contiguous());
+}
+
+TEST(TensorTest, TransposeAndClone) {
+  Tensor x = Iota({2, 3});
+  EXPECT_EQ(x.Transpose(0, 1).ToVector<float>(), (std::vector<float>{0, 3, 1, 4, 2, 5}));
+  Tensor copy = x.Clone();
+  copy.mutable_data<float>()[0] = 9;
+  EXPECT_EQ(x.data<float>()[0], 0);
+}
+
+TEST(TensorTest, ReshapeInfersOneSize) {
+  EXPECT_EQ(Iota({2, 6}).Reshape({3, -1}).shape(), Shape({3, 4}));
+  EXPECT_DEATH(Iota({2, 6}).Reshape({5, -1}), "no size fits");
+  EXPECT_DEATH(Iota({2, 6}).Transpose(0, 1).Reshape({12}), "contiguous");
+}
+
+TEST(TensorTest, WritesRaiseTheVersionOfTheStorage) {
+  Tensor x = Iota({4});
+  Tensor view = x.Slice(0, 0, 2);
+  uint64_t before = view.version();
+  x.mutable_data<float>()[0] = 1;
+  EXPECT_GT(view.version(), before);
+}
+
+TEST(TensorTest, MappedMemoryIsReadOnly) {
+  auto owner = std::make_shared<std::vector<float>>(4, 1.0f);
+  Tensor x = Tensor::View(Storage::Wrap(owner->data(), 16, owner, /*read_only=*/true), 0, {4}, DType::kF32);
+  EXPECT_EQ(x.data<float>()[3], 1.0f);
+  EXPECT_DEATH(x.mutable_data<float>(), "read-only");
+}
+
+TEST(TensorTest, WrongTypeNamesBoth) { EXPECT_DEATH(Iota({2}).data<int32_t>(), "asked for i32 data; got f32\\[2\\]@cpu"); }
+
+TEST(TensorTest, ScalarAndEmpty) {
+  EXPECT_EQ(Tensor::Zeros({}, DType::kF32).elements(), 1);
+  EXPECT_EQ(Tensor::Empty({0, 5}, DType::kF32).Clone().elements(), 0);
+}
+
+TEST(MemoryTest, FreedBlocksAreReusedAndCounted) {
+  MemoryCounters before = GetMemoryCounters();
+  const void* address;
+  {
+    Tensor x = Tensor::Empty({1000, 7}, DType::kF32);
+    address = x.raw();
+    EXPECT_GE(GetMemoryCounters().current_bytes, before.current_bytes + 28000);
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(address) % kAlignment, 0u);
+  }
+  EXPECT_EQ(GetMemoryCounters().current_bytes, before.current_bytes);
+  EXPECT_GE(GetMemoryCounters().peak_bytes, before.current_bytes + 28000);
+  Tensor again = Tensor::Empty({1000, 7}, DType::kF32);
+  EXPECT_EQ(again.raw(), address);
+  EXPECT_EQ(GetMemoryCounters().cache_hits, before.cache_hits + 1);
+}
+
+TEST(MemoryTest, BudgetRefusesWhatDoesNotFit) {
+  absl::Status status = MemoryBudget::Reserve(int64_t{1} << 50, Cpu(), "the KV cache");
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_NE(status.ToString().find("the KV cache needs"), std::string::npos);
+  EXPECT_TRUE(MemoryBudget::Reserve(1024, Cpu(), "a page").ok());
+}
+
+TEST(BFloat16Test, RoundsToNearestEven) {
+  EXPECT_EQ(BFloat16(1.0f).bits, 0x3F80);
+  EXPECT_EQ(BFloat16(std::bit_cast<float>(0x3F808000u)).bits, 0x3F80);  // tie, even below
+  EXPECT_EQ(BFloat16(std::bit_cast<float>(0x3F818000u)).bits, 0x3F82);  // tie, even above
+  EXPECT_TRUE(std::isnan(static_cast<float>(BFloat16(std::nanf("")))));
+  EXPECT_TRUE(std::isinf(static_cast<float>(BFloat16(3.4e38f))));
+}
+
+TEST(DeviceTest, Parse) {
+  EXPECT_EQ(*ParseDevice("cpu"), Cpu());
+  EXPECT_EQ(ParseDevice("gpu").status().code(), absl::StatusCode::kInvalidArgument);
+  if (!kBuiltWithCuda) EXPECT_EQ(ParseDevice("cuda:0").status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+}  // namespace
+}  // namespace quern
