@@ -1,0 +1,64 @@
+// LanguageModel: tokens in, logits out. The one forward that training, scoring and serving share.
+#ifndef QUERN_NN_LANGUAGE_MODEL_H_
+#define QUERN_NN_LANGUAGE_MODEL_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "autograd/var.h"
+#include "base/rng.h"
+#include "nn/model_config.pb.h"
+#include "nn/sequences.h"
+
+namespace quern {
+
+struct ForwardOptions {
+  // Dropout is applied only with `training`; its masks depend on (seed, step, micro_batch) alone.
+  bool training = false;
+  uint64_t seed = 0;
+  uint32_t step = 0, micro_batch = 0;
+  // Rows of N that get logits, ascending; empty means all. A serving step asks for the last row of each sequence only.
+  std::vector<int32_t> logit_rows;
+};
+
+// Called for every parameter once, in the order of the file; `name` is the Hugging Face name ("transformer.h.0.ln_1.weight").
+using ParameterVisitor = std::function<void(std::string_view name, Var& parameter)>;
+
+class LanguageModel {
+ public:
+  virtual ~LanguageModel() = default;
+
+  // tokens: i32 [N], each in [0, vocab_size) (checked at the edges); returns logits f32 [N, V] or [logit_rows, V].
+  // Under NoGrad no tape is built.
+  virtual Var Forward(const Tensor& tokens, const Sequences& sequences, const ForwardOptions& options) = 0;
+
+  // A tied parameter is visited once, under its first name.
+  virtual void Visit(const ParameterVisitor& visit) = 0;
+
+  virtual const ModelConfig& config() const = 0;
+  virtual int64_t vocab_size() const = 0;
+  virtual int64_t max_positions() const = 0;  // longest sequence
+  virtual int64_t layers() const = 0;
+  virtual int64_t kv_heads() const = 0;
+  virtual int64_t head_dim() const = 0;
+  virtual int32_t bos_token_id() const = 0;   // -1: none
+  virtual int32_t eos_token_id() const = 0;
+
+  int64_t CountParameters();
+  // Floating-point operations of one forward and backward pass per token, 6 per weight that is multiplied plus attention's
+  // 12 * layers * width * context (Chowdhery et al., "PaLM", 2022, appendix B).
+  double TrainingFlopsPerToken(int64_t context);
+};
+
+// A model of `config` with random weights (as the papers say; functions of `seed` alone). InvalidArgument names the field that
+// does not fit (n_head does not divide n_embd, ...). ResourceExhausted when it would not fit in memory.
+absl::StatusOr<std::unique_ptr<LanguageModel>> MakeModel(const ModelConfig& config, uint64_t seed);
+
+}  // namespace quern
+
+#endif  // QUERN_NN_LANGUAGE_MODEL_H_
