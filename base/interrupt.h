@@ -4,7 +4,8 @@
 
 namespace quern {
 
-// Installs the handlers. Also ignores SIGPIPE. Call once, in main.
+// Installs the handlers. Also ignores SIGPIPE and SIGXFSZ, so that a closed pipe or a size limit is an error of the write.
+// Blocking system calls return with EINTR. Call once, in main.
 void InstallInterruptHandlers();
 // The signal that arrived, or 0.
 int InterruptSignal();

@@ -11,7 +11,7 @@
 namespace quern {
 
 std::string Sha256(std::string_view bytes);
-// Streams the file.
+// Streams the regular file at `path`.
 absl::StatusOr<std::string> Sha256File(const std::string& path);
 
 class Sha256Hasher {
