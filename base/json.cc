@@ -24,7 +24,8 @@ std::string CleanMessage(std::string_view message) {
 // Builds a Json value from parse events; stops at the first thing that is refused.
 class Builder final : public nlohmann::json_sax<Json> {
  public:
-  Builder(std::string_view what, int max_depth) : what_(what), max_depth_(static_cast<size_t>(max_depth)) {}
+  Builder(std::string_view what, int max_depth, DuplicateKeys duplicates)
+      : what_(what), max_depth_(static_cast<size_t>(max_depth)), duplicates_(duplicates) {}
 
   bool null() override { return Add(nullptr); }
   bool boolean(bool value) override { return Add(value); }
@@ -40,7 +41,9 @@ class Builder final : public nlohmann::json_sax<Json> {
 
   bool key(string_t& name) override {
     auto [it, inserted] = open_.back()->get_ref<Json::object_t&>().emplace(std::move(name), nullptr);
-    if (!inserted) return Refuse(absl::StrCat("duplicate key ", WriteJsonLine(it->first.substr(0, 80))));
+    if (!inserted && duplicates_ == DuplicateKeys::kRefuse) {
+      return Refuse(absl::StrCat("duplicate key ", WriteJsonLine(it->first.substr(0, 80))));
+    }
     slot_ = &it->second;
     return true;
   }
@@ -87,6 +90,7 @@ class Builder final : public nlohmann::json_sax<Json> {
 
   std::string_view what_;
   size_t max_depth_;
+  DuplicateKeys duplicates_;
   absl::Status status_;
   Json root_;
   std::vector<Json*> open_;  // the arrays and objects around the current position
@@ -155,8 +159,12 @@ absl::StatusOr<std::string> ToString(const Json& value, std::string_view field, 
 
 }  // namespace
 
-absl::StatusOr<Json> ParseJson(std::string_view text, std::string_view what, int max_depth) {
-  Builder builder(what, max_depth);
+absl::StatusOr<Json> ParseJson(std::string_view text, std::string_view what, int max_depth, DuplicateKeys duplicates) {
+  // nlohmann takes a NUL byte for the end; JSON has no place for one, inside strings or out.
+  if (size_t nul = text.find('\0'); nul != std::string_view::npos) {
+    return absl::InvalidArgumentError(absl::StrCat(std::string(what), " is not valid JSON at byte ", nul + 1, ": NUL byte"));
+  }
+  Builder builder(what, max_depth, duplicates);
   Json::sax_parse(text.begin(), text.end(), &builder);
   return std::move(builder).Take();
 }

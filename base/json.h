@@ -1,7 +1,7 @@
 // JSON: nlohmann-json behind a strict parser.
 //
-// ParseJson accepts RFC 8259 and nothing else, and refuses what nlohmann lets pass: duplicate keys (it keeps the last) and
-// nesting above `max_depth`; also invalid UTF-8, lone surrogates, numbers beyond f64 and trailing bytes. Integers beyond 64
+// ParseJson accepts RFC 8259 and nothing else, and refuses what nlohmann lets pass: duplicate keys (it keeps the last), a NUL
+// byte as the end of the text, and nesting above `max_depth`; also invalid UTF-8, lone surrogates, numbers beyond f64 and trailing bytes. Integers beyond 64
 // bits are read as f64. Errors are InvalidArgument and name the byte offset. Nothing throws, nothing recurses on input.
 // WriteJson is the one writer of artefacts: sorted keys (by byte value), two-space indent, final newline; numbers are written
 // so that they read back as the same bits (Grisu2: the shortest such text but for rare cases of one digit more); NaN and
@@ -21,8 +21,12 @@ namespace quern {
 
 using Json = nlohmann::json;
 
+// RFC 8259 only advises against duplicate keys; readers that disagree on which one counts are how checks are bypassed.
+enum class DuplicateKeys { kRefuse, kKeepLast };
+
 // `what` names the source in errors ("config.json", "request body").
-absl::StatusOr<Json> ParseJson(std::string_view text, std::string_view what, int max_depth = 100);
+absl::StatusOr<Json> ParseJson(std::string_view text, std::string_view what, int max_depth = 100,
+                               DuplicateKeys duplicates = DuplicateKeys::kRefuse);
 
 // ReadFile and ParseJson; errors name the path.
 absl::StatusOr<Json> ReadJsonFile(const std::string& path, uint64_t max_bytes = uint64_t{1} << 30);

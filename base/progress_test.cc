@@ -96,8 +96,8 @@ TEST(ProgressTest, RedrawsAtMostTenTimesASecond) {
       usleep(1000);
     }
   });
-  EXPECT_GE(Count(text, "x ["), 2);
-  EXPECT_LE(Count(text, "x ["), 10);
+  EXPECT_GE(Count(text, "\033[Kx "), 2);
+  EXPECT_LE(Count(text, "\033[Kx "), 10);
 }
 
 TEST(ProgressTest, LogLinesStepAroundTheBar) {
