@@ -135,7 +135,7 @@ absl::Status ReadFilePieces(const std::string& path, const std::function<void(st
   if (stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) return NotRegular(path);
   ASSIGN_OR_RETURN(OpenedFile file, OpenForReading(path));
   if (!S_ISREG(file.info.st_mode)) return NotRegular(path);
-  std::string buffer(kPieceBytes, '\0');
+  std::string buffer(std::clamp<size_t>(static_cast<size_t>(file.info.st_size) + 1, 4096, kPieceBytes), '\0');
   while (true) {
     ASSIGN_OR_RETURN(size_t got, ReadUpTo(file.fd.get(), buffer.data(), buffer.size(), path));
     if (got == 0) return absl::OkStatus();

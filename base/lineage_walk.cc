@@ -88,17 +88,16 @@ absl::StatusOr<std::vector<std::string>> Uncovered(const Statement& statement, c
   return files;
 }
 
-// Where a recorded path leads, for people: below the working directory relative to it, else absolute. Also the identity of
-// a file within a walk.
-std::string DisplayPath(const std::string& path) {
+// Where a folder is, for people: relative to the working directory where it lies below that, else absolute.
+std::string DisplayFolder(const std::string& folder) {
   namespace fs = std::filesystem;
   std::error_code error;
-  fs::path folder = fs::weakly_canonical(fs::absolute(Dirname(path), error), error);
+  fs::path real = fs::weakly_canonical(fs::absolute(folder, error), error);
   fs::path here = fs::current_path(error);
-  if (error) return path;
-  fs::path full = folder / Basename(path);
-  const std::string relative = full.lexically_relative(here).string();
-  return relative.empty() || relative == ".." || relative.rfind("../", 0) == 0 ? full.string() : relative;
+  if (error) return folder;
+  const std::string relative = real.lexically_relative(here).string();
+  if (relative == ".") return "";
+  return relative.empty() || relative == ".." || relative.rfind("../", 0) == 0 ? real.string() : relative;
 }
 
 class Walker {
@@ -124,6 +123,13 @@ class Walker {
 
  private:
   enum class Kind { kRun, kData, kReport };
+
+  // A file's name for people, and its identity within the walk.
+  std::string DisplayPath(const std::string& path) {
+    auto [it, is_new] = folders_.try_emplace(Dirname(path));
+    if (is_new) it->second = DisplayFolder(it->first);
+    return JoinPath(it->second, Basename(path));
+  }
 
   void Problem(const std::string& file, const std::string& role, const std::string& recorder, std::string problem) {
     links_.push_back({DisplayPath(file), role, DisplayPath(recorder), "", "", std::move(problem)});
@@ -261,6 +267,7 @@ class Walker {
 
   std::string model_folder_;
   std::vector<LineageLink> links_;
+  std::map<std::string, std::string> folders_;  // as DisplayFolder shows them
   std::map<std::string, absl::StatusOr<Json>> digests_;
   std::vector<std::pair<Kind, std::string>> pending_;
   std::set<std::string> visited_;
