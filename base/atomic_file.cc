@@ -135,8 +135,9 @@ absl::Status AtomicFile::Impl::CloseAndRename() {
 
 absl::Status AtomicFile::Commit() {
   if (impl_->fd < 0) {
-    return impl_->status.ok() ? absl::FailedPreconditionError(absl::StrCat("writing ", impl_->path, ": committed twice"))
-                              : impl_->status;
+    return impl_->status.ok()
+               ? absl::FailedPreconditionError(absl::StrCat("writing ", impl_->path, ": committed twice"))
+               : impl_->status;
   }
   absl::Status status = impl_->Flush();
   if (status.ok()) status = impl_->status = impl_->CloseAndRename();

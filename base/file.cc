@@ -84,7 +84,8 @@ absl::Status FileError(int error, std::string_view doing, const std::string& pat
       }
       return absl::NotFoundError(absl::StrCat(what, "; check the path.", SuggestSibling(path)));
     case EACCES:
-    case EPERM: return absl::PermissionDeniedError(absl::StrCat(what, "; check the owner and mode with ls -l"));
+    case EPERM:
+      return absl::PermissionDeniedError(absl::StrCat(what, "; check the owner and mode with ls -l"));
     case ENOSPC:
     case EDQUOT:
       return absl::ResourceExhaustedError(
@@ -93,16 +94,21 @@ absl::Status FileError(int error, std::string_view doing, const std::string& pat
       return absl::ResourceExhaustedError(
           absl::StrCat("file size limit reached while ", what, "; raise it (ulimit -f) or choose another folder"));
     case EMFILE:
-    case ENFILE: return absl::ResourceExhaustedError(absl::StrCat(what, "; raise the limit (ulimit -n)"));
-    case EISDIR: return absl::InvalidArgumentError(absl::StrCat(what, "; name a file, not a folder"));
+    case ENFILE:
+      return absl::ResourceExhaustedError(absl::StrCat(what, "; raise the limit (ulimit -n)"));
+    case EISDIR:
+      return absl::InvalidArgumentError(absl::StrCat(what, "; name a file, not a folder"));
     case ENOTDIR:
     case EEXIST:
     case ENOTEMPTY:
     case ELOOP:
     case EINVAL:
-    case ENAMETOOLONG: return absl::InvalidArgumentError(absl::StrCat(what, "; choose another path"));
-    case EROFS: return absl::UnavailableError(absl::StrCat(what, "; choose a folder that can be written"));
-    default: return absl::UnavailableError(absl::StrCat(what, "; check the disk or the network mount"));
+    case ENAMETOOLONG:
+      return absl::InvalidArgumentError(absl::StrCat(what, "; choose another path"));
+    case EROFS:
+      return absl::UnavailableError(absl::StrCat(what, "; choose a folder that can be written"));
+    default:
+      return absl::UnavailableError(absl::StrCat(what, "; check the disk or the network mount"));
   }
 }
 
@@ -111,8 +117,8 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, uint64_t max_bytes
   const bool regular = S_ISREG(file.info.st_mode);
   if (!regular) max_bytes = std::min(max_bytes, kMaxPipeBytes);
   auto too_large = [&] {
-    return absl::InvalidArgumentError(absl::StrCat("reading ", path, ": it is larger than ", max_bytes,
-                                                   " bytes, the most that is accepted here"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("reading ", path, ": it is larger than ", max_bytes, " bytes, the most that is accepted here"));
   };
   if (regular && static_cast<uint64_t>(file.info.st_size) > max_bytes) return too_large();
   // The size is a hint: files under /proc report 0, and a file may grow while it is read.

@@ -1,9 +1,9 @@
 // Files: whole reads, read-only maps, and writes that are there whole or not at all.
 //
-// Every error says what was being done to which path and how to mend it. Codes: NotFound (no such file; the nearest name in
-// its folder is suggested), PermissionDenied, InvalidArgument (not a regular file, for instance), ResourceExhausted (disk
-// full, quota, size limit), Unavailable (other I/O).
-// ExitStatus() in cli/ maps NotFound, PermissionDenied and InvalidArgument to "input refused" (3), the rest to 4.
+// Every error says what was being done to which path and how to mend it. Codes: NotFound (no such file; the nearest
+// name in its folder is suggested), PermissionDenied, InvalidArgument (not a regular file, for instance),
+// ResourceExhausted (disk full, quota, size limit), Unavailable (other I/O). ExitStatus() in cli/ maps NotFound,
+// PermissionDenied and InvalidArgument to "input refused" (3), the rest to 4.
 #ifndef QUERN_BASE_FILE_H_
 #define QUERN_BASE_FILE_H_
 
@@ -23,19 +23,20 @@ namespace quern {
 // The status of a failed system call on `path`; `doing` is a verb in -ing form: FileError(errno, "writing", path).
 absl::Status FileError(int error, std::string_view doing, const std::string& path);
 
-// The whole file. InvalidArgument above `max_bytes`, and for a folder. Pipes and devices (/dev/stdin, /dev/null) are read
-// to their end, up to 1 GiB.
+// The whole file. InvalidArgument above `max_bytes`, and for a folder. Pipes and devices (/dev/stdin, /dev/null) are
+// read to their end, up to 1 GiB.
 absl::StatusOr<std::string> ReadFile(const std::string& path, uint64_t max_bytes = uint64_t{1} << 40);
 
 // Hands the regular file at `path` to `piece`, in order, a megabyte at a time.
 absl::Status ReadFilePieces(const std::string& path, const std::function<void(std::string_view)>& piece);
 
 // Writes `path` atomically: temporary name (`.NAME.tmp-PID-N`) in the same folder, write, fsync, rename, fsync of the
-// folder. After an error `path` is what it was and no temporary file is left behind. Where `path` is a symbolic link, the
-// file it points to is replaced. A pipe or device (/dev/stdout) cannot be replaced and is written straight through.
+// folder. After an error `path` is what it was and no temporary file is left behind. Where `path` is a symbolic link,
+// the file it points to is replaced. A pipe or device (/dev/stdout) cannot be replaced and is written straight through.
 absl::Status WriteFileAtomic(const std::string& path, std::string_view bytes);
 
-// The same in pieces, for files larger than memory should hold. A moved-from object may only be destroyed or assigned to.
+// The same in pieces, for files larger than memory should hold. A moved-from object may only be destroyed or assigned
+// to.
 class AtomicFile {
  public:
   static absl::StatusOr<AtomicFile> Create(const std::string& path);
@@ -56,8 +57,8 @@ class AtomicFile {
 };
 
 // A folder that appears whole or not at all: fill `staging()`, then Commit() fsyncs it and renames it to `path`.
-// An existing `path` that is not an empty folder is InvalidArgument without `replace`; with it, the two are exchanged in one
-// step where the file system can, else the old folder is moved aside first; then it is removed.
+// An existing `path` that is not an empty folder is InvalidArgument without `replace`; with it, the two are exchanged
+// in one step where the file system can, else the old folder is moved aside first; then it is removed.
 class AtomicFolder {
  public:
   static absl::StatusOr<AtomicFolder> Create(const std::string& path, bool replace = false);

@@ -1,11 +1,12 @@
-// SIGINT and SIGTERM: the first sets a flag that long work polls between steps; the second exits at once with 130 or 143.
+// SIGINT and SIGTERM: the first sets a flag that long work polls between steps; the second exits at once with 130 or
+// 143.
 #ifndef QUERN_BASE_INTERRUPT_H_
 #define QUERN_BASE_INTERRUPT_H_
 
 namespace quern {
 
-// Installs the handlers. Also ignores SIGPIPE and SIGXFSZ, so that a closed pipe or a size limit is an error of the write.
-// Blocking system calls return with EINTR. Call once, in main.
+// Installs the handlers. Also ignores SIGPIPE and SIGXFSZ, so that a closed pipe or a size limit is an error of the
+// write. Blocking system calls return with EINTR. Call once, in main.
 void InstallInterruptHandlers();
 // The signal that arrived, or 0.
 int InterruptSignal();

@@ -104,7 +104,8 @@ std::string FieldName(std::string_view field, std::string_view what) {
 // The field, or null when it is missing or null.
 absl::StatusOr<const Json*> FindField(const Json& object, std::string_view field, std::string_view what) {
   if (!object.is_object()) {
-    return absl::InvalidArgumentError(absl::StrCat(std::string(what), ": expected an object, found ", object.type_name()));
+    return absl::InvalidArgumentError(
+        absl::StrCat(std::string(what), ": expected an object, found ", object.type_name()));
   }
   auto it = object.find(std::string(field));
   return it == object.end() || it->is_null() ? nullptr : &*it;
@@ -123,7 +124,8 @@ absl::Status WrongType(const Json& value, std::string_view field, std::string_vi
       absl::StrCat(FieldName(field, what), ": expected ", wanted, ", found ", value.type_name()));
 }
 
-absl::StatusOr<int64_t> ToInt(const Json& value, std::string_view field, std::string_view what, int64_t min, int64_t max) {
+absl::StatusOr<int64_t> ToInt(const Json& value, std::string_view field, std::string_view what, int64_t min,
+                              int64_t max) {
   auto out_of_range = [&](const std::string& found) {
     return absl::InvalidArgumentError(
         absl::StrCat(FieldName(field, what), ": ", found, " is out of range [", min, ", ", max, "]"));
@@ -162,7 +164,8 @@ absl::StatusOr<std::string> ToString(const Json& value, std::string_view field, 
 absl::StatusOr<Json> ParseJson(std::string_view text, std::string_view what, int max_depth, DuplicateKeys duplicates) {
   // nlohmann takes a NUL byte for the end; JSON has no place for one, inside strings or out.
   if (size_t nul = text.find('\0'); nul != std::string_view::npos) {
-    return absl::InvalidArgumentError(absl::StrCat(std::string(what), " is not valid JSON at byte ", nul + 1, ": NUL byte"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(std::string(what), " is not valid JSON at byte ", nul + 1, ": NUL byte"));
   }
   Builder builder(what, max_depth, duplicates);
   Json::sax_parse(text.begin(), text.end(), &builder);
@@ -196,7 +199,8 @@ absl::StatusOr<double> JsonNumber(const Json& object, std::string_view field, st
   return ToNumber(*value, field, what);
 }
 
-absl::StatusOr<double> JsonNumberOr(const Json& object, std::string_view field, std::string_view what, double fallback) {
+absl::StatusOr<double> JsonNumberOr(const Json& object, std::string_view field, std::string_view what,
+                                    double fallback) {
   ASSIGN_OR_RETURN(const Json* value, FindField(object, field, what));
   if (value == nullptr) return fallback;
   return ToNumber(*value, field, what);

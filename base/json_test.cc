@@ -33,7 +33,8 @@ TEST(JsonTest, RefusesWhatNlohmannLetsPass) {
   EXPECT_THAT(Why(R"({"a": 1, "a": 2})"), HasSubstr("x.json is refused: duplicate key \"a\""));
   EXPECT_THAT(Why(R"([{"k": {"a": 1, "a": 2}}])"), HasSubstr("duplicate key"));
   EXPECT_TRUE(ParseJson(R"([{"a": 1}, {"a": 2}])", "x").ok()) << "the same key in two objects";
-  EXPECT_EQ(ParseJson(R"({"a": [1], "a": {"b": 2}})", "x", 100, DuplicateKeys::kKeepLast).value().dump(), R"({"a":{"b":2}})");
+  EXPECT_EQ(ParseJson(R"({"a": [1], "a": {"b": 2}})", "x", 100, DuplicateKeys::kKeepLast).value().dump(),
+            R"({"a":{"b":2}})");
   EXPECT_THAT(Why(std::string_view("1\0", 2)), HasSubstr("at byte 2: NUL byte"));
 }
 
@@ -98,7 +99,9 @@ TEST(JsonTest, JsonTestSuite) {
 TEST(JsonTest, WritesSortedAndStable) {
   Json value = {{"b", 1}, {"a", {1.0, 0.1, 1e22, -0.0, 5e-324}}, {"A", nullptr}};
   const std::string text = WriteJson(value);
-  EXPECT_EQ(text, "{\n  \"A\": null,\n  \"a\": [\n    1.0,\n    0.1,\n    1e+22,\n    -0.0,\n    5e-324\n  ],\n  \"b\": 1\n}\n");
+  EXPECT_EQ(
+      text,
+      "{\n  \"A\": null,\n  \"a\": [\n    1.0,\n    0.1,\n    1e+22,\n    -0.0,\n    5e-324\n  ],\n  \"b\": 1\n}\n");
   EXPECT_EQ(WriteJson(ParseJson(text, "x").value()), text);
   EXPECT_EQ(WriteJsonLine({{"a", {1, "\n"}}}), R"({"a":[1,"\n"]})");
 }
@@ -125,7 +128,9 @@ TEST(JsonTest, WhatJsonCannotSay) {
 
 TEST(JsonTest, TypedInts) {
   Json object = ParseJson(R"({"n": 12, "neg": -3, "f": 2.5, "e": 1e3, "s": "12", "big": 18446744073709551615,
-                              "huge": 1e300, "null": null})", "x").value();
+                              "huge": 1e300, "null": null})",
+                          "x")
+                    .value();
   EXPECT_EQ(JsonInt(object, "n", "c", 0, 100).value(), 12);
   EXPECT_EQ(JsonInt(object, "neg", "c", -5, 5).value(), -3);
   EXPECT_EQ(JsonInt(object, "e", "c", 0, 1000).value(), 1000);

@@ -14,8 +14,9 @@ namespace {
 constexpr char kSeal[] = "self_sha256";
 constexpr char kWeights[] = "model.safetensors";
 constexpr char kShardIndex[] = "model.safetensors.index.json";
-constexpr const char* kOtherModelFiles[] = {"config.json", "tokenizer.json", "tokenizer_config.json",
-                                            "special_tokens_map.json", "chat_template.jinja", "generation_config.json"};
+constexpr const char* kOtherModelFiles[] = {"config.json",           "tokenizer.json",
+                                            "tokenizer_config.json", "special_tokens_map.json",
+                                            "chat_template.jinja",   "generation_config.json"};
 constexpr uint64_t kMaxArtefactBytes = uint64_t{256} << 20;
 
 absl::Status CheckSchema(const Json& artefact, const std::string& path, std::string_view kind) {
@@ -44,8 +45,8 @@ absl::StatusOr<std::set<std::string>> ShardsOf(const std::string& index_path) {
   for (const Json& shard : *map) {
     std::string name = shard.is_string() ? shard.get<std::string>() : "";
     if (name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(index_path, ": weight_map names ", WriteJsonLine(shard), ", which is not a file of this folder"));
+      return absl::InvalidArgumentError(absl::StrCat(index_path, ": weight_map names ", WriteJsonLine(shard),
+                                                     ", which is not a file of this folder"));
     }
     shards.insert(std::move(name));
   }
@@ -78,7 +79,8 @@ absl::StatusOr<Json> ReadSealedArtefact(const std::string& path, std::string_vie
   ASSIGN_OR_RETURN(std::string sealed, JsonString(artefact, kSeal, path));
   if (sealed != SealOf(artefact) || WriteJson(artefact) != text) {
     return absl::InvalidArgumentError(absl::StrCat(
-        path, ": broken seal; it was changed after it was written. Run the command that writes it again, or restore it"));
+        path,
+        ": broken seal; it was changed after it was written. Run the command that writes it again, or restore it"));
   }
   return artefact;
 }
@@ -110,7 +112,8 @@ absl::StatusOr<Json> DescribeSource(const std::string& path, const std::vector<s
   return source;
 }
 
-absl::StatusOr<Json> DescribeRunInputs(const std::map<std::string, std::string>& paths, const std::string& model_folder) {
+absl::StatusOr<Json> DescribeRunInputs(const std::map<std::string, std::string>& paths,
+                                       const std::string& model_folder) {
   std::map<std::string, std::string> found = paths;
   if (auto train = paths.find("train"); train != paths.end()) {
     const std::string metadata = JoinPath(Dirname(train->second), "metadata.json");
@@ -151,8 +154,8 @@ absl::StatusOr<std::vector<std::string>> ModelFiles(const std::string& model_fol
     ASSIGN_OR_RETURN(std::set<std::string> shards, ShardsOf(JoinPath(model_folder, kShardIndex)));
     files.insert(files.end(), shards.begin(), shards.end());
   } else {
-    return absl::NotFoundError(absl::StrCat(model_folder, ": no ", kWeights, " or ", kShardIndex,
-                                            " in it; name the folder of a model"));
+    return absl::NotFoundError(
+        absl::StrCat(model_folder, ": no ", kWeights, " or ", kShardIndex, " in it; name the folder of a model"));
   }
   for (const char* name : kOtherModelFiles) {
     if (FileExists(JoinPath(model_folder, name))) files.push_back(name);

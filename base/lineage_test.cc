@@ -177,8 +177,8 @@ TEST_F(LineageTest, EveryMissingFileIsFound) {
 TEST_F(LineageTest, AddedSpaceAndReorderingBreakASeal) {
   for (const char* file : {"m/quern/verdict.json", "m/quern/run.json", "data/metadata.json"}) {
     const std::string whole = Get(file);
-    for (const std::string& changed : {whole + " ", " " + whole, whole.substr(0, whole.size() - 1),
-                                       WriteJsonLine(ParseJson(whole, "x").value())}) {
+    for (const std::string& changed :
+         {whole + " ", " " + whole, whole.substr(0, whole.size() - 1), WriteJsonLine(ParseJson(whole, "x").value())}) {
       Put(file, changed);
       EXPECT_THAT(Broken(), Contains(Basename(file)));
     }
@@ -207,7 +207,8 @@ TEST_F(LineageTest, SourceOfManyFiles) {
   Json source = DescribeSource(Path("raw"), {Path("raw/a.txt"), Path("raw/book.txt")}, Path("data")).value();
   EXPECT_EQ(source["path"], "../raw");
   EXPECT_EQ(source["bytes"], 17);
-  EXPECT_EQ(source["sha256"], Sha256(Sha256("a") + "  ../raw/a.txt\n" + Sha256("In the beginning") + "  ../raw/book.txt\n"));
+  EXPECT_EQ(source["sha256"],
+            Sha256(Sha256("a") + "  ../raw/a.txt\n" + Sha256("In the beginning") + "  ../raw/book.txt\n"));
   Reseal("data/metadata.json", [&](Json& data) { data["source"] = source; });
   EXPECT_THAT(Broken(), ElementsAre("metadata.json"));  // the run still names the former one
   Put("raw/a.txt", "b");
@@ -276,7 +277,9 @@ TEST_F(LineageTest, ReportOnOtherWeights) {
   Json report = ReadJsonFile(Path("m/quern/eval.json")).value();
   report["inputs"]["model"] = DescribeFile(Path("base/model.safetensors"), Path("m/quern")).value();
   Put("m/quern/eval.json", WriteJson(report));
-  ASSERT_TRUE(WriteVerdict(Path("m"), {.passed = {"loss"}, .failed = {}}, Path("policy.textproto"), Path("m/quern/eval.json")).ok());
+  ASSERT_TRUE(
+      WriteVerdict(Path("m"), {.passed = {"loss"}, .failed = {}}, Path("policy.textproto"), Path("m/quern/eval.json"))
+          .ok());
   EXPECT_THAT(Broken(), ElementsAre("eval.json"));
 }
 
@@ -294,9 +297,10 @@ TEST_F(LineageTest, WithoutAVerdictTheRunIsWalked) {
 
 TEST_F(LineageTest, HostileArtefactsAreProblemsNotCrashes) {
   ASSERT_TRUE(RemoveAll(Path("m/quern/verdict.json")).ok());
-  for (const char* inputs : {"null", "5", "\"x\"", "[]", "[5, {}]", R"({"a": 5})", R"({"a": [[{}], null]})",
-                             R"({"a": {"path": 5}})", R"({"metadata": {"path": "run.json"}})",
-                             R"({"base_run": {"path": "run.json", "sha256": "00"}})", R"({"a": {"path": "/dev/zero"}})"}) {
+  for (const char* inputs :
+       {"null", "5", "\"x\"", "[]", "[5, {}]", R"({"a": 5})", R"({"a": [[{}], null]})", R"({"a": {"path": 5}})",
+        R"({"metadata": {"path": "run.json"}})", R"({"base_run": {"path": "run.json", "sha256": "00"}})",
+        R"({"a": {"path": "/dev/zero"}})"}) {
     Json run = NewArtefact("run");
     run["inputs"] = ParseJson(inputs, "x").value();
     run["outputs"] = run["inputs"];
@@ -313,11 +317,14 @@ TEST_F(LineageTest, ShardedModels) {
                                                          "tokenizer.json", "generation_config.json"));
   Put("m/s-1", "1");
   Put("m/s-2", "2");
-  ASSERT_TRUE(WriteVerdict(Path("m"), {.passed = {"loss"}, .failed = {}}, Path("policy.textproto"), Path("m/quern/eval.json")).ok());
+  ASSERT_TRUE(
+      WriteVerdict(Path("m"), {.passed = {"loss"}, .failed = {}}, Path("policy.textproto"), Path("m/quern/eval.json"))
+          .ok());
   EXPECT_TRUE(ReadVerdict(Path("m")).passed);
   Put("m/s-2", "3");
   EXPECT_THAT(ReadVerdict(Path("m")).problem, HasSubstr("s-2"));
-  for (const char* map : {R"({"a": "../s-1"})", R"({"a": ""})", R"({"a": ".."})", R"({"a": 5})", R"({"a": "/etc/passwd"})", "[]"}) {
+  for (const char* map :
+       {R"({"a": "../s-1"})", R"({"a": ""})", R"({"a": ".."})", R"({"a": 5})", R"({"a": "/etc/passwd"})", "[]"}) {
     Put("m/model.safetensors.index.json", std::string(R"({"weight_map": )") + map + "}");
     EXPECT_EQ(ModelFiles(Path("m")).status().code(), absl::StatusCode::kInvalidArgument) << map;
   }

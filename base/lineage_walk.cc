@@ -196,7 +196,8 @@ class Walker {
     if (!statement.ok()) {
       Problem(path, "verdict", path, std::string(statement.status().message()));
     } else {
-      for (const auto& [name, digest] : statement->subjects) Check(JoinPath(model_folder_, name), "model", path, digest);
+      for (const auto& [name, digest] : statement->subjects)
+        Check(JoinPath(model_folder_, name), "model", path, digest);
       CheckCovered(*statement, path);
     }
     for (const Json& resource : Member(Member(verdict, "predicate"), "configuration")) {
@@ -342,10 +343,11 @@ Verdict ReadVerdict(const std::string& model_folder) {
 }
 
 absl::StatusOr<std::vector<LineageLink>> WalkLineage(const std::string& model_folder) {
-  if (!FileExists(JoinPath(model_folder, "quern/run.json")) && !FileExists(JoinPath(model_folder, "quern/verdict.json"))) {
-    return absl::NotFoundError(absl::StrCat(model_folder, ": neither quern/run.json nor quern/verdict.json is there, so ",
-                                            "there is no chain to walk; name a folder made by quern train, or judge it ",
-                                            "with quern gate"));
+  if (!FileExists(JoinPath(model_folder, "quern/run.json")) &&
+      !FileExists(JoinPath(model_folder, "quern/verdict.json"))) {
+    return absl::NotFoundError(
+        absl::StrCat(model_folder, ": neither quern/run.json nor quern/verdict.json is there, so ",
+                     "there is no chain to walk; name a folder made by quern train, or judge it ", "with quern gate"));
   }
   return Walker(model_folder).Walk();
 }

@@ -35,10 +35,18 @@ void Write(LogSeverity severity, const char* file, int line, const std::string& 
   if (static_cast<int>(severity) < min_severity.load() && severity != LogSeverity::kFatal) return;
   if (auto hook = before_line.load()) hook();
   switch (severity) {
-    case LogSeverity::kInfo: Logger().info("{}", text); break;
-    case LogSeverity::kWarning: Logger().warn("warning: {}", text); break;
-    case LogSeverity::kError: Logger().error("error: {}", text); break;
-    case LogSeverity::kFatal: Logger().critical("fatal: {} [{}:{}]", text, Basename(file), line); break;
+    case LogSeverity::kInfo:
+      Logger().info("{}", text);
+      break;
+    case LogSeverity::kWarning:
+      Logger().warn("warning: {}", text);
+      break;
+    case LogSeverity::kError:
+      Logger().error("error: {}", text);
+      break;
+    case LogSeverity::kFatal:
+      Logger().critical("fatal: {} [{}:{}]", text, Basename(file), line);
+      break;
   }
   if (auto hook = after_line.load()) hook();
 }

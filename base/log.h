@@ -68,16 +68,16 @@ std::string DescribePair(const char* expr, const A& a, const B& b) {
 #define QUERN_LOG_ERROR ::quern::log_internal::Message(::quern::LogSeverity::kError, __FILE__, __LINE__).stream()
 #define QUERN_LOG_FATAL ::quern::log_internal::FatalMessage(__FILE__, __LINE__, "").stream()
 
-#define CHECK(cond)                                    \
-  (cond) ? (void)0                                     \
-         : ::quern::log_internal::Voidify() &&         \
+#define CHECK(cond)                            \
+  (cond) ? (void)0                             \
+         : ::quern::log_internal::Voidify() && \
                ::quern::log_internal::FatalMessage(__FILE__, __LINE__, "CHECK failed: " #cond " ").stream()
 
-#define QUERN_CHECK_OP_(op, a, b)                                                                                 \
-  ((a)op(b)) ? (void)0                                                                                            \
-             : ::quern::log_internal::Voidify() &&                                                                \
-                   ::quern::log_internal::FatalMessage(                                                           \
-                       __FILE__, __LINE__, ::quern::log_internal::DescribePair(#a " " #op " " #b, (a), (b)))      \
+#define QUERN_CHECK_OP_(op, a, b)                                                                            \
+  ((a)op(b)) ? (void)0                                                                                       \
+             : ::quern::log_internal::Voidify() &&                                                           \
+                   ::quern::log_internal::FatalMessage(                                                      \
+                       __FILE__, __LINE__, ::quern::log_internal::DescribePair(#a " " #op " " #b, (a), (b))) \
                        .stream()
 #define CHECK_EQ(a, b) QUERN_CHECK_OP_(==, a, b)
 #define CHECK_NE(a, b) QUERN_CHECK_OP_(!=, a, b)
@@ -85,8 +85,8 @@ std::string DescribePair(const char* expr, const A& a, const B& b) {
 #define CHECK_LE(a, b) QUERN_CHECK_OP_(<=, a, b)
 #define CHECK_GT(a, b) QUERN_CHECK_OP_(>, a, b)
 #define CHECK_GE(a, b) QUERN_CHECK_OP_(>=, a, b)
-#define CHECK_OK(expr)                                                        \
-  for (auto quern_check_ok = (expr); !quern_check_ok.ok();)                   \
+#define CHECK_OK(expr)                                      \
+  for (auto quern_check_ok = (expr); !quern_check_ok.ok();) \
   LOG(FATAL) << "CHECK failed: " #expr " is OK: " << quern_check_ok.ToString() << " "
 
 #endif  // QUERN_BASE_LOG_H_

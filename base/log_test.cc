@@ -77,8 +77,10 @@ TEST(LogTest, AHoldingCheckIsSilentAndEvaluatesOnce) {
   CaptureStderr();
   CHECK_EQ(Counted(), 1) << "never";
   CHECK(Counted() == 2) << Counted();
-  if (calls == 0) CHECK(false);
-  else CHECK_GT(2, 1);
+  if (calls == 0)
+    CHECK(false);
+  else
+    CHECK_GT(2, 1);
   EXPECT_EQ(GetCapturedStderr(), "");
   EXPECT_EQ(calls, 2);
 }

@@ -1,5 +1,5 @@
-// Progress of long work on stderr: a bar with rate and ETA on a terminal (redrawn at most ten times a second), a plain line
-// at most every five seconds elsewhere, nothing under --quiet. Log lines step around the bar.
+// Progress of long work on stderr: a bar with rate and ETA on a terminal (redrawn at most ten times a second), a plain
+// line at most every five seconds elsewhere, nothing under --quiet. Log lines step around the bar.
 #ifndef QUERN_BASE_PROGRESS_H_
 #define QUERN_BASE_PROGRESS_H_
 
@@ -12,12 +12,12 @@ namespace quern {
 
 class Progress {
  public:
-  // `unit` names what is counted ("steps"); "bytes" is shown as kB, MB, ...; `total` 0 means unknown. Of several at once (an
-  // evaluation within training) the one made last has the line.
+  // `unit` names what is counted ("steps"); "bytes" is shown as kB, MB, ...; `total` 0 means unknown. Of several at
+  // once (an evaluation within training) the one made last has the line.
   Progress(std::string_view label, int64_t total, std::string_view unit);
   ~Progress();
-  // From any thread. Sets the count done so far (work resumed at 500 of 1000 starts with Update(500) and its ETA counts from there),
-  // and a note shown at the end of the line ("loss 1.93, 12.3k tok/s").
+  // From any thread. Sets the count done so far (work resumed at 500 of 1000 starts with Update(500) and its ETA counts
+  // from there), and a note shown at the end of the line ("loss 1.93, 12.3k tok/s").
   void Update(int64_t done, std::string_view note = {});
   // Removes the bar, or writes the last plain line. The destructor does it otherwise.
   void Finish();
@@ -42,7 +42,8 @@ struct ProgressState {
   int64_t done = 0, total = 0;
   double rate = 0;  // units per second; 0 = not known yet
 };
-std::string RenderBar(const ProgressState& state, int columns);  // at most `columns` characters (the label and note ASCII)
+std::string RenderBar(const ProgressState& state,
+                      int columns);  // at most `columns` characters (the label and note ASCII)
 std::string RenderLine(const ProgressState& state);
 
 }  // namespace quern

@@ -6,15 +6,14 @@
 #include "absl/status/statusor.h"
 
 // Returns from the enclosing function when `expr` is not OK.
-#define RETURN_IF_ERROR(expr)                           \
-  do {                                                  \
-    absl::Status quern_status = (expr);                 \
-    if (!quern_status.ok()) return quern_status;        \
+#define RETURN_IF_ERROR(expr)                    \
+  do {                                           \
+    absl::Status quern_status = (expr);          \
+    if (!quern_status.ok()) return quern_status; \
   } while (0)
 
 // ASSIGN_OR_RETURN(auto file, MappedFile::Open(path));
-#define ASSIGN_OR_RETURN(lhs, expr) \
-  QUERN_ASSIGN_OR_RETURN_(QUERN_CONCAT_(quern_or_, __LINE__), lhs, expr)
+#define ASSIGN_OR_RETURN(lhs, expr) QUERN_ASSIGN_OR_RETURN_(QUERN_CONCAT_(quern_or_, __LINE__), lhs, expr)
 
 #define QUERN_CONCAT_(a, b) QUERN_CONCAT_INNER_(a, b)
 #define QUERN_CONCAT_INNER_(a, b) a##b

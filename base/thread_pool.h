@@ -52,8 +52,7 @@ class ScopedThreadPool {
 template <typename Body>
 void ParallelFor(int64_t n, int64_t grain, const Body& body) {
   ThreadPool::Current().Run(
-      n, grain,
-      [](void* context, int64_t begin, int64_t end) { (*static_cast<const Body*>(context))(begin, end); },
+      n, grain, [](void* context, int64_t begin, int64_t end) { (*static_cast<const Body*>(context))(begin, end); },
       const_cast<void*>(static_cast<const void*>(&body)));
 }
 
