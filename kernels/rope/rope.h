@@ -25,14 +25,16 @@ struct RopeTable {
 };
 
 // `inverse_frequencies` [D/2], in f64: theta^(-2i/D), after any scaling (the model's config decides that, see nn/).
-RopeTable MakeRopeTable(int64_t positions, const std::vector<double>& inverse_frequencies, double attention_factor = 1.0);
+RopeTable MakeRopeTable(int64_t positions, const std::vector<double>& inverse_frequencies,
+                        double attention_factor = 1.0);
 
-// x: f32 [N, H, D], contiguous in D (rows may be slices of a wider QKV row); positions: one per row, each below the table's.
-// Returns contiguous f32 [N, H, D].
+// x: f32 [N, H, D], contiguous in D (rows may be slices of a wider QKV row); positions: one per row, each below the
+// table's. Returns contiguous f32 [N, H, D].
 Tensor Rope(const Tensor& x, std::span<const int32_t> positions, const RopeTable& table, RopePairing pairing);
 
 // The gradient turns the other way.
-void RopeBackward(const Tensor& dy, std::span<const int32_t> positions, const RopeTable& table, RopePairing pairing, Slot& dx);
+void RopeBackward(const Tensor& dy, std::span<const int32_t> positions, const RopeTable& table, RopePairing pairing,
+                  Slot& dx);
 
 }  // namespace quern
 

@@ -1,0 +1,76 @@
+// What every version of attention takes: pointers and sizes.
+//
+// A serial item is a range of query rows of one (sequence, key-value head): row i is the sequence's token i / group,
+// query head kv_head * group + i % group, so that the heads of a group share every key and value read. Rows ascend in
+// position.
+#ifndef QUERN_KERNELS_ATTENTION_ATTENTION_ARGS_H_
+#define QUERN_KERNELS_ATTENTION_ATTENTION_ARGS_H_
+
+#include <cstdint>
+
+#include "kernels/for_each_isa.h"
+
+namespace quern {
+
+struct AttentionArgs {
+  const float* q;           // [N, H, D], strides below, contiguous in D
+  int64_t q_token, q_head;  // in elements
+  const float* key;         // the call's own keys and values [N, Hkv, D], to be written to blocks
+  int64_t key_token, key_head;
+  const float* value;
+  int64_t value_token, value_head;
+  float* k_blocks;  // [blocks, Hkv, D, 64]
+  float* v_blocks;  // [blocks, Hkv, 64, D]
+  float* out;       // [N, H, D]
+  float* lse;       // [N, H] or null
+  int64_t heads, kv_heads, dim;
+  float scale;
+};
+
+struct AttentionItem {
+  const int32_t* blocks;  // the sequence's block ids, from position 0
+  int64_t token;          // its first row in N
+  int64_t past;           // keys before that row
+  int64_t kv_head;
+  int64_t begin, end;  // tokens of the sequence (Store) or query rows (Attend)
+};
+
+struct AttentionBackwardArgs {
+  const float* q;  // [N, H, D]
+  int64_t q_token, q_head;
+  const float* k;  // [N, Hkv, D]
+  int64_t k_token, k_head;
+  const float* v;
+  int64_t v_token, v_head;
+  const float* out;   // [N, H, D], dense
+  const float* lse;   // [N, H]
+  const float* dout;  // [N, H, D]
+  int64_t dout_token, dout_head;
+  float* dq;  // [N, H, D] or null
+  int64_t dq_token, dq_head;
+  float* dk;  // [N, Hkv, D] or null
+  int64_t dk_token, dk_head;
+  float* dv;
+  int64_t dv_token, dv_head;
+  bool add_dq, add_dk, add_dv;  // add to what is there
+  int64_t heads, kv_heads, dim;
+  float scale;
+};
+
+// One (sequence, key-value head): all its rows, since dk and dv are sums over them in a fixed order.
+struct AttentionBackwardItem {
+  int64_t token;  // its first row in N
+  int64_t tokens;
+  int64_t kv_head;
+};
+
+QUERN_FOR_EACH_ISA(
+    // Writes keys and values of tokens [begin, end) to their places in the blocks.
+    void AttentionStore(const AttentionArgs& args, const AttentionItem& item);
+    // Query rows [begin, end) against all keys up to their positions.
+    void Attend(const AttentionArgs& args, const AttentionItem& item, float* scratch);
+    void AttentionBackward(const AttentionBackwardArgs& args, const AttentionBackwardItem& item, float* scratch);)
+
+}  // namespace quern
+
+#endif  // QUERN_KERNELS_ATTENTION_ATTENTION_ARGS_H_
