@@ -12,9 +12,11 @@
 namespace quern {
 namespace {
 
-constexpr PerIsa<decltype(ref::AttentionStore)> kStore = {ref::AttentionStore};
-constexpr PerIsa<decltype(ref::Attend)> kAttend = {ref::Attend};
-constexpr PerIsa<decltype(ref::AttentionBackward)> kBackward = {ref::AttentionBackward};
+constexpr PerIsa<decltype(ref::AttentionStore)> kStore = {ref::AttentionStore, avx2::AttentionStore,
+                                                          avx512::AttentionStore};
+constexpr PerIsa<decltype(ref::Attend)> kAttend = {ref::Attend, avx2::Attend, avx512::Attend};
+constexpr PerIsa<decltype(ref::AttentionBackward)> kBackward = {ref::AttentionBackward, avx2::AttentionBackward,
+                                                                avx512::AttentionBackward};
 
 // Multiply-adds that are worth a thread of their own, and floats to copy that are.
 constexpr int64_t kGrain = 256 * 1024;
@@ -138,7 +140,10 @@ void StoreAndAttend(const AttentionArgs& args, const AttentionLayout& layout) {
     for (int64_t i = begin; i < end; ++i) store(args, stores[i]);
   });
   auto* attend = kAttend.Pick();
-  attends.ForEach([&](const AttentionItem& item, int64_t part) { attend(args, item, nullptr); });
+  const int64_t floats_a_part = AttendScratch(args.dim);
+  Tensor scratch = Tensor::Empty({attends.Parts(), floats_a_part}, DType::kF32);
+  float* memory = scratch.mutable_data<float>();
+  attends.ForEach([&](const AttentionItem& item, int64_t part) { attend(args, item, memory + part * floats_a_part); });
 }
 
 }  // namespace
@@ -211,14 +216,19 @@ void AttentionBackward(const Tensor& dout, const Tensor& q, const Tensor& k, con
   args.scale = scale;
   if (q.dim(0) == 0 || (args.dq == nullptr && args.dk == nullptr && args.dv == nullptr)) return;
   Work<AttentionBackwardItem> work;
+  int64_t longest = 0;
   for (size_t s = 1; s < layout.starts.size(); ++s) {
     int64_t tokens = layout.starts[s] - layout.starts[s - 1];
+    longest = std::max(longest, tokens);
     for (int64_t h = 0; tokens > 0 && h < args.kv_heads; ++h) {
       work.Add({layout.starts[s - 1], tokens, h}, tokens * tokens * args.heads / args.kv_heads * args.dim * 5 / 2);
     }
   }
   auto* backward = kBackward.Pick();
-  work.ForEach([&](const AttentionBackwardItem& item, int64_t part) { backward(args, item, nullptr); });
+  const int64_t floats = AttentionBackwardScratch(longest * args.heads / args.kv_heads, args.dim);
+  Tensor scratch = Tensor::Empty({work.Parts(), floats}, DType::kF32);
+  float* memory = scratch.mutable_data<float>();
+  work.ForEach([&](const AttentionBackwardItem& item, int64_t part) { backward(args, item, memory + part * floats); });
 }
 
 }  // namespace quern

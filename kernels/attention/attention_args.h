@@ -35,6 +35,20 @@ struct AttentionItem {
   int64_t begin, end;  // tokens of the sequence (Store) or query rows (Attend)
 };
 
+// Attend's tile: its rows, the length of its arrays of a lane per row, and the floats of scratch that it needs.
+inline constexpr int64_t kAttendTile = 24;
+inline constexpr int64_t kAttendStats = 32;
+[[maybe_unused]] static constexpr int64_t AttendScratch(int64_t dim) {
+  return kAttendTile * (3 * ((dim + 15) / 16 * 16) + 64) + 4 * kAttendStats;
+}
+
+inline constexpr int64_t kAttentionBackwardTile = 48;
+[[maybe_unused]] static constexpr int64_t AttentionBackwardScratch(int64_t rows, int64_t dim) {
+  const int64_t padded = (dim + 15) / 16 * 16;
+  return 2 * ((rows + 15) / 16 * 16) + (rows + 2 * kAttentionBackwardTile + 4 * 64) * padded +
+         2 * kAttentionBackwardTile * 64;
+}
+
 struct AttentionBackwardArgs {
   const float* q;  // [N, H, D]
   int64_t q_token, q_head;

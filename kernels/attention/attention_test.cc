@@ -322,9 +322,15 @@ TEST(AttentionTest, GradientsGoWhereTheSlotsSay) {
       if (wanted & 2) some_dk = Slot(Poisoned(p.k.shape()));
       if (wanted & 4) some_dv = Slot(Poisoned(p.v.shape()));
       AttentionBackward(p.dout, p.q, p.k, p.v, forward, p.layout(), p.scale, some_dq, some_dk, some_dv);
-      if (wanted & 1) EXPECT_TRUE(SameBits(some_dq.destination(), want.dq));
-      if (wanted & 2) EXPECT_TRUE(SameBits(some_dk.destination(), want.dk));
-      if (wanted & 4) EXPECT_TRUE(SameBits(some_dv.destination(), want.dv));
+      if (wanted & 1) {
+        EXPECT_TRUE(SameBits(some_dq.destination(), want.dq));
+      }
+      if (wanted & 2) {
+        EXPECT_TRUE(SameBits(some_dk.destination(), want.dk));
+      }
+      if (wanted & 4) {
+        EXPECT_TRUE(SameBits(some_dv.destination(), want.dv));
+      }
     }
   });
 }

@@ -1,0 +1,224 @@
+// What the forward and the backward unit share: products of small tiles, 2^x, log, and the packing of keys. For
+// per-instruction-set units only.
+#ifndef QUERN_KERNELS_ATTENTION_ATTENTION_TILE_H_
+#define QUERN_KERNELS_ATTENTION_ATTENTION_TILE_H_
+
+#include "kernels/simd.h"
+
+namespace quern {
+namespace QUERN_ISA {
+namespace {
+
+inline constexpr int64_t kBlock = 64;  // keys
+inline constexpr int kGroup = 6;       // rows of one product tile: as many as leave the accumulators in registers
+inline constexpr float kLog2E = 1.44269504f;
+inline constexpr float kLn2 = 0.693147181f;
+inline constexpr float kLowest = -3.40282347e38f;
+
+// Columns of F32x16 beside `rows` rows.
+constexpr int Vectors([[maybe_unused]] int rows) {
+#ifdef QUERN_AVX512
+  return 4;
+#else
+  return rows >= 4 ? 1 : rows >= 2 ? 2 : 4;
+#endif
+}
+
+// c[r, j] (+)= sum_k a[r, k] b[k, j], k ascending from 0 to depths[r]: one chain of multiply-adds per element, whatever
+// the tile.
+struct Product {
+  const float* a;  // element (r, k) at r * a_row + k * a_step
+  int64_t a_row, a_step;
+  const float* b;  // element (k, j) at k * b_row + j
+  int64_t b_row;
+  float* c;  // element (r, j) at r * c_row + j; written in whole vectors
+  int64_t c_row;
+  int64_t columns;
+  const int32_t* depths;  // per row, not descending
+  bool add;
+};
+
+template <int kRows, int kVectors, bool kTail>
+void MultiplyTile(const Product& p, int64_t column, int64_t left) {
+  F32x16 sum[kRows][kVectors];
+  for (int r = 0; r < kRows; ++r) {
+    for (int v = 0; v < kVectors; ++v) sum[r][v] = p.add ? Load(p.c + r * p.c_row + column + v * kLanes) : Zero();
+  }
+  const float *a = p.a, *b = p.b + column;
+  int64_t k = 0;
+  for (const int64_t common = p.depths[0]; k < common; ++k, a += p.a_step, b += p.b_row) {
+    F32x16 row[kVectors];
+    for (int v = 0; v < kVectors; ++v) row[v] = kTail ? LoadFirst(b, left, Zero()) : Load(b + v * kLanes);
+    for (int r = 0; r < kRows; ++r) {
+      F32x16 x = Broadcast(a[r * p.a_row]);
+      for (int v = 0; v < kVectors; ++v) sum[r][v] = Fma(x, row[v], sum[r][v]);
+    }
+  }
+  // The diagonal: here later rows have longer chains.
+  for (const int64_t longest = p.depths[kRows - 1]; k < longest; ++k, a += p.a_step, b += p.b_row) {
+    F32x16 row[kVectors];
+    for (int v = 0; v < kVectors; ++v) row[v] = kTail ? LoadFirst(b, left, Zero()) : Load(b + v * kLanes);
+    for (int r = 1; r < kRows; ++r) {
+      if (k >= p.depths[r]) continue;
+      F32x16 x = Broadcast(a[r * p.a_row]);
+      for (int v = 0; v < kVectors; ++v) sum[r][v] = Fma(x, row[v], sum[r][v]);
+    }
+  }
+  for (int r = 0; r < kRows; ++r) {
+    for (int v = 0; v < kVectors; ++v) Store(p.c + r * p.c_row + column + v * kLanes, sum[r][v]);
+  }
+}
+
+template <int kRows>
+void MultiplyRows(const Product& p) {
+  constexpr int kMost = Vectors(kRows);
+  const int64_t whole = p.columns / kLanes * kLanes;
+  int64_t j = 0;
+  for (; j + kMost * kLanes <= whole; j += kMost * kLanes) MultiplyTile<kRows, kMost, false>(p, j, 0);
+  if constexpr (kMost == 4) {
+    switch ((whole - j) / kLanes) {
+      case 3:
+        MultiplyTile<kRows, 3, false>(p, j, 0);
+        break;
+      case 2:
+        MultiplyTile<kRows, 2, false>(p, j, 0);
+        break;
+      case 1:
+        MultiplyTile<kRows, 1, false>(p, j, 0);
+        break;
+      default:
+        break;
+    }
+  } else if constexpr (kMost == 2) {
+    if (j < whole) MultiplyTile<kRows, 1, false>(p, j, 0);
+  }
+  if (whole < p.columns) MultiplyTile<kRows, 1, true>(p, whole, p.columns - whole);
+}
+
+// At most kGroup rows.
+QUERN_INLINE void Multiply(const Product& p, int64_t rows) {
+  switch (rows) {
+    case 6:
+      return MultiplyRows<6>(p);
+    case 5:
+      return MultiplyRows<5>(p);
+    case 4:
+      return MultiplyRows<4>(p);
+    case 3:
+      return MultiplyRows<3>(p);
+    case 2:
+      return MultiplyRows<2>(p);
+    case 1:
+      return MultiplyRows<1>(p);
+    default:
+      return;
+  }
+}
+
+QUERN_INLINE int64_t WholeVectors(int64_t n) { return (n + kLanes - 1) / kLanes * kLanes; }
+QUERN_INLINE int64_t AtMost(int64_t a, int64_t b) { return a < b ? a : b; }
+
+// 0, 1, .., 15.
+QUERN_INLINE F32x16 LaneNumbers() {
+#ifdef QUERN_AVX512
+  return {_mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)};
+#else
+  return {_mm256_setr_ps(0, 1, 2, 3, 4, 5, 6, 7), _mm256_setr_ps(8, 9, 10, 11, 12, 13, 14, 15)};
+#endif
+}
+
+// 2^x for x <= 0: exactly 1 at 0, exactly 0 below -126 and at -inf, NaN for NaN. Weights that small count for nothing,
+// so no denormals are made. Minimax polynomial of degree 6 on [-1/2, 1/2] through (0, 1), relative error 3e-9 before
+// rounding.
+QUERN_INLINE F32x16 Exp2(F32x16 x) {
+  F32x16 n = Round(x), r = x - n;
+  F32x16 p = Broadcast(1.55946776e-4f);
+  p = Fma(p, r, Broadcast(1.34066446e-3f));
+  p = Fma(p, r, Broadcast(9.61769297e-3f));
+  p = Fma(p, r, Broadcast(5.55031055e-2f));
+  p = Fma(p, r, Broadcast(2.40226528e-1f));
+  p = Fma(p, r, Broadcast(6.93147215e-1f));
+  p = Fma(p, r, Broadcast(1.0f));
+  return Select(x < Broadcast(-126.0f), Zero(), p * Pow2(n));
+}
+
+// Splits x >= 2^-126 into 2^exponent * mantissa, mantissa in [sqrt(1/2), sqrt(2)).
+QUERN_INLINE void SplitExponent(F32x16 x, F32x16* exponent, F32x16* mantissa) {
+  constexpr int kSqrtHalf = 0x3F3504F3;
+#ifdef QUERN_AVX512
+  __m512i bits = _mm512_castps_si512(x.v);
+  __m512i e = _mm512_srai_epi32(_mm512_sub_epi32(bits, _mm512_set1_epi32(kSqrtHalf)), 23);
+  exponent->v = _mm512_cvtepi32_ps(e);
+  mantissa->v = _mm512_castsi512_ps(_mm512_sub_epi32(bits, _mm512_slli_epi32(e, 23)));
+#else
+  auto half = [](__m256 in, __m256 * out_exponent, __m256 * out_mantissa) __attribute__((always_inline)) {
+    __m256i bits = _mm256_castps_si256(in);
+    __m256i e = _mm256_srai_epi32(_mm256_sub_epi32(bits, _mm256_set1_epi32(kSqrtHalf)), 23);
+    *out_exponent = _mm256_cvtepi32_ps(e);
+    *out_mantissa = _mm256_castsi256_ps(_mm256_sub_epi32(bits, _mm256_slli_epi32(e, 23)));
+  };
+  half(x.lo, &exponent->lo, &mantissa->lo);
+  half(x.hi, &exponent->hi, &mantissa->hi);
+#endif
+}
+
+// ln(2^m * x) for finite x > 0, the sum of a softmax over its maximum. NaN for NaN. The polynomial is Cephes's
+// (Moshier, logf).
+QUERN_INLINE F32x16 LogSumExp(F32x16 m, F32x16 x) {
+  F32x16 exponent, mantissa;
+  SplitExponent(x, &exponent, &mantissa);
+  F32x16 f = mantissa - Broadcast(1.0f), square = f * f;
+  F32x16 p = Broadcast(7.0376836e-2f);
+  p = Fma(p, f, Broadcast(-1.1514610e-1f));
+  p = Fma(p, f, Broadcast(1.1676998e-1f));
+  p = Fma(p, f, Broadcast(-1.2420141e-1f));
+  p = Fma(p, f, Broadcast(1.4249323e-1f));
+  p = Fma(p, f, Broadcast(-1.6668058e-1f));
+  p = Fma(p, f, Broadcast(2.0000715e-1f));
+  p = Fma(p, f, Broadcast(-2.4999994e-1f));
+  p = Fma(p, f, Broadcast(3.3333331e-1f));
+  F32x16 log = Fma(p * f, square, Fma(square, Broadcast(-0.5f), f));
+  return Select(IsNan(x), x, Fma(m + exponent, Broadcast(kLn2), log));
+}
+
+// Eight rows of eight floats, transposed: to[i * to_row + j] = from[j * from_row + i].
+QUERN_INLINE void Transpose8x8(const float* from, int64_t from_row, float* to, int64_t to_row) {
+  __m256 r[8], t[8];
+  // Halves of rows j and j + 4 side by side, so that all further shuffles stay within halves.
+  for (int j = 0; j < 4; ++j) {
+    const float *upper = from + j * from_row, *lower = from + (j + 4) * from_row;
+    r[j] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(upper)), _mm_loadu_ps(lower), 1);
+    r[j + 4] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(upper + 4)), _mm_loadu_ps(lower + 4), 1);
+  }
+  for (int j = 0; j < 8; j += 2) {
+    t[j] = _mm256_unpacklo_ps(r[j], r[j + 1]);
+    t[j + 1] = _mm256_unpackhi_ps(r[j], r[j + 1]);
+  }
+  for (int j = 0; j < 8; j += 4) {
+    _mm256_storeu_ps(to + (j + 0) * to_row, _mm256_shuffle_ps(t[j], t[j + 2], 0x44));
+    _mm256_storeu_ps(to + (j + 1) * to_row, _mm256_shuffle_ps(t[j], t[j + 2], 0xEE));
+    _mm256_storeu_ps(to + (j + 2) * to_row, _mm256_shuffle_ps(t[j + 1], t[j + 3], 0x44));
+    _mm256_storeu_ps(to + (j + 3) * to_row, _mm256_shuffle_ps(t[j + 1], t[j + 3], 0xEE));
+  }
+}
+
+// to[d * kBlock + u] = from[u * from_row + d] for u < keys, d < dim. Writes nothing else.
+QUERN_INLINE void PackKeys(const float* from, int64_t from_row, int64_t keys, int64_t dim, float* to) {
+  int64_t u = 0;
+  for (; u + 8 <= keys; u += 8) {
+    int64_t d = 0;
+    for (; d + 8 <= dim; d += 8) Transpose8x8(from + u * from_row + d, from_row, to + d * kBlock + u, kBlock);
+    for (; d < dim; ++d) {
+      for (int64_t i = u; i < u + 8; ++i) to[d * kBlock + i] = from[i * from_row + d];
+    }
+  }
+  for (; u < keys; ++u) {
+    for (int64_t d = 0; d < dim; ++d) to[d * kBlock + u] = from[u * from_row + d];
+  }
+}
+
+}  // namespace
+}  // namespace QUERN_ISA
+}  // namespace quern
+
+#endif  // QUERN_KERNELS_ATTENTION_ATTENTION_TILE_H_
