@@ -44,15 +44,33 @@ class LanguageModel {
   virtual int64_t vocab_size() const = 0;
   virtual int64_t max_positions() const = 0;  // longest sequence
   virtual int64_t layers() const = 0;
+  virtual int64_t heads() const = 0;
   virtual int64_t kv_heads() const = 0;
   virtual int64_t head_dim() const = 0;
   virtual int32_t bos_token_id() const = 0;   // -1: none
   virtual int32_t eos_token_id() const = 0;
+  // All that end a text: eos_token_id() first; empty for none.
+  virtual std::vector<int32_t> eos_token_ids() const = 0;
 
   int64_t CountParameters();
   // Floating-point operations of one forward and backward pass per token, 6 per weight that is multiplied plus attention's
-  // 12 * layers * width * context (Chowdhery et al., "PaLM", 2022, appendix B).
+  // 12 * layers * width * context (Chowdhery et al., "PaLM", 2022, appendix B). Tables that are only looked up in cost nothing.
   double TrainingFlopsPerToken(int64_t context);
+
+  // ---- For nn/models and nn/model_folder.
+
+  // Random weights: functions of `seed` and of each parameter's index in Visit's order alone.
+  virtual void InitializeWeights(uint64_t seed) = 0;
+  // Tensors that the file holds for other readers' sake and that this model does without: all zero.
+  struct ZeroTensor {
+    std::string name;
+    Shape shape;
+  };
+  virtual std::vector<ZeroTensor> ImpliedZeros() const { return {}; }
+
+ protected:
+  // Weights that a token is multiplied by in one forward pass.
+  virtual int64_t MultipliedWeights() = 0;
 };
 
 // A model of `config` with random weights (as the papers say; functions of `seed` alone). InvalidArgument names the field that
