@@ -18,18 +18,10 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "nn/decode/sampling_options.h"
 #include "nn/language_model.h"
 
 namespace quern {
-
-struct SamplingOptions {
-  float temperature = 0;  // 0: greedy (the lowest id among equals)
-  int32_t top_k = 0;      // keep the k most probable; 0: all
-  float top_p = 1;        // keep the smallest set whose probability reaches p; 1: all
-  uint64_t seed = 0;      // token i of the answer draws from (seed, kSampling, i)
-};
-// InvalidArgument names the field: temperature in [0, 100], top_k >= 0, top_p in (0, 1].
-absl::Status ValidateSampling(const SamplingOptions& options);
 
 // Asked after each token; true ends the sequence (finish reason kStop). The token that stopped it is part of the output.
 using StopFn = std::function<bool(int32_t token)>;
@@ -55,19 +47,20 @@ struct DecodeOutput {
 };
 
 struct DecoderOptions {
-  int64_t cache_tokens = 0;      // capacity of the KV cache in positions; 0: eight contexts of the model
+  int64_t cache_tokens = 0;      // capacity of the KV cache in positions; 0: eight contexts of the model, or what fits
   int32_t prefill_chunk = 256;   // prompt tokens per sequence and step
   int32_t max_batch_tokens = 512;
 };
 
 struct DecoderStats {
-  int64_t running = 0, waiting_prefill = 0;
+  int64_t running = 0;          // sequences that decode
+  int64_t waiting_prefill = 0;  // sequences whose prompt is not wholly read yet
   int64_t cache_blocks_used = 0, cache_blocks_total = 0;
 };
 
 class Decoder {
  public:
-  // `model` outlives the decoder. ResourceExhausted when the cache does not fit in memory.
+  // `model` outlives the decoder. ResourceExhausted when the cache does not fit in memory; InvalidArgument names a bad option.
   static absl::StatusOr<std::unique_ptr<Decoder>> Create(LanguageModel* model, const DecoderOptions& options);
   ~Decoder();
 
@@ -76,7 +69,8 @@ class Decoder {
   absl::StatusOr<SequenceId> Add(DecodeRequest request);
   // The sequence ends at the next Step with kCancelled. Unknown ids are ignored.
   void Cancel(SequenceId id);
-  // One forward over chunks of waiting prompts and one row of every running sequence.
+  // One forward over one row of every running sequence and chunks of waiting prompts, oldest first, up to max_batch_tokens rows (a
+  // quarter of them is kept for prompts where any wait; running sequences take turns where they are too many).
   std::vector<DecodeOutput> Step();
   bool idle() const;
   DecoderStats stats() const;

@@ -4,6 +4,8 @@
 #include "base/status_macros.h"
 #include "nn/models/gpt2.h"
 #include "nn/models/gpt2_config.h"
+#include "nn/models/llama.h"
+#include "nn/models/llama_config.h"
 #include "tensor/memory.h"
 
 namespace quern {
@@ -20,6 +22,8 @@ std::span<const Architecture> Architectures() {
   static const auto* table = new std::vector<Architecture>{
       {"gpt2", ModelConfig::kGpt2, {"gpt2"}, "transformer.", "h.0.attn.c_attn.weight", {".attn.bias", ".attn.masked_bias"},
        ValidateGpt2, Gpt2ParameterCount, Make<Gpt2>, Gpt2FromJson, Gpt2ToJson},
+      {"llama", ModelConfig::kLlama, {"llama", "mistral", "qwen2"}, "model.", "layers.0.self_attn.q_proj.weight",
+       {".rotary_emb.inv_freq"}, ValidateLlama, LlamaParameterCount, Make<Llama>, LlamaFromJson, LlamaToJson},
   };
   return *table;
 }
