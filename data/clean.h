@@ -1,15 +1,15 @@
 // Cleaning of text: what every record goes through before it is compared, split and written.
 //
 // In order:
-//   1. UTF-8 repair: every maximal subpart of an ill-formed sequence becomes U+FFFD (Unicode 15, section 3.9, table
-//      3-8; the WHATWG decoder does the same).
+//   1. UTF-8 repair: every maximal subpart of an ill-formed sequence becomes U+FFFD (data/utf8.h).
 //   2. Line ends: CR LF and CR become LF.
 //   3. Control characters are removed: C0 and C1 but for tab and line feed, DEL, and U+FEFF (a byte order mark that
 //      strayed into the text). VT, FF, NEL, U+2028 and U+2029, which break lines for some readers only, become spaces.
 //   4. NFC (Unicode normalisation form C) by ICU.
 //   5. Whitespace: every Unicode space (category Zs) becomes U+0020; spaces and tabs at the end of a line are removed,
-//      and a run of them within a line becomes one space; blank lines at the start and the end are removed, and runs of
-//      them become one. Indentation is kept in text of several lines (verse, code) and removed from a single line.
+//      and a run of them within a line becomes one space; blank lines at the start and the end are removed, and a run
+//      of them becomes one, or none (Layout). Indentation is kept in text of several lines (verse, code) and removed
+//      from a single line.
 //   6. `lower`: lower case (Unicode full mapping, root locale), and NFC again.
 // Cleaning what is clean changes nothing.
 #ifndef QUERN_DATA_CLEAN_H_
@@ -36,19 +36,17 @@ struct CleanCounts {
 struct CleanOptions {
   bool clean = true;  // steps 1 to 5
   bool lower = false;
-  bool single_line = false;  // line ends become spaces: the result is one line
+  // What the text may hold; decides about line ends.
+  //   kLine: line ends become spaces. kParagraph: lines, no blank ones. kText: single blank lines too.
+  enum class Layout { kLine, kParagraph, kText } layout = Layout::kText;
 };
 
 // The cleaned text of one record, appended to `out`.
 void CleanText(std::string_view text, const CleanOptions& options, std::string* out, CleanCounts* counts);
 
-// ---- The steps by themselves.
+// ---- Steps by themselves. Step 1 is in data/utf8.h.
 
-// Length of the longest well-formed UTF-8 prefix.
-size_t ValidUtf8Prefix(std::string_view text);
-// Step 1. Appends to `out`; returns the number of replacements. `invalid_bytes`, where given, gains the bytes replaced.
-int64_t RepairUtf8(std::string_view text, std::string* out, int64_t* invalid_bytes = nullptr);
-// NFC of well-formed UTF-8.
+// NFC of well-formed UTF-8 (at most 2 GiB). A run of more than 1000 combining marks is broken up by U+034F.
 std::string ToNfc(std::string_view text);
 // Lower case of well-formed UTF-8, in NFC.
 std::string ToLower(std::string_view text);

@@ -22,24 +22,14 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/json.h"
 #include "data/clean.h"
+#include "data/text_shape.h"
 
 namespace quern {
-
-enum class TextFormat { kAuto, kText, kJsonl };
-enum class RecordUnit { kAuto, kLine, kParagraph, kFile };
-
-// Flag values: "auto", "text", "jsonl"; "auto", "line", "paragraph", "file". InvalidArgument suggests the nearest.
-absl::StatusOr<TextFormat> ParseTextFormat(std::string_view name);
-absl::StatusOr<RecordUnit> ParseRecordUnit(std::string_view name);
-std::string_view TextFormatName(TextFormat format);
-std::string_view RecordUnitName(RecordUnit unit);
 
 struct PrepareOptions {
   std::string input_file;  // file, folder or glob
