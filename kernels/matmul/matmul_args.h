@@ -1,0 +1,40 @@
+// What every version of the product takes: pointers, strides and sizes. A part of the output is one serial tile of work.
+#ifndef QUERN_KERNELS_MATMUL_MATMUL_ARGS_H_
+#define QUERN_KERNELS_MATMUL_MATMUL_ARGS_H_
+
+#include <cstdint>
+
+#include "kernels/for_each_isa.h"
+
+namespace quern {
+
+// c[i,j] (+)= sum_k a[i,k] b[k,j] (+ bias[j]). Strides are in elements.
+struct MatmulArgs {
+  const float* a;
+  int64_t a_row, a_k;  // a[i,k] is a[i * a_row + k * a_k]; one of the two is 1
+  const float* b;
+  int64_t b_k, b_column;  // b[k,j] is b[k * b_k + j * b_column]; one of the two is 1. Not read where panels are given
+  const float* panels;    // the whole of b as PackPanels leaves it, or null
+  const float* bias;      // [n] or null
+  float* c;
+  int64_t c_row;
+  int64_t m, n, k;
+  bool add;  // add the finished chain to what is there
+};
+
+// Rows [row_begin, row_end) and columns [column_begin, column_end) of c. Parts start at multiples of kPanel columns.
+struct MatmulPart {
+  int64_t row_begin, row_end, column_begin, column_end;
+};
+
+// Packed: panels of 32 columns, each [k][32], the last one padded with zeros.
+inline constexpr int64_t kPanel = 32;
+
+QUERN_FOR_EACH_ISA(void MatmulTile(const MatmulArgs& args, const MatmulPart& part, float* scratch);
+                   // b[k,j] = b[k * b_k + j * b_column] into panels [begin, end).
+                   void PackPanels(const float* b, int64_t b_k, int64_t b_column, int64_t k, int64_t n, float* panels,
+                                   int64_t begin, int64_t end);)
+
+}  // namespace quern
+
+#endif  // QUERN_KERNELS_MATMUL_MATMUL_ARGS_H_
