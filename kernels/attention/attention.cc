@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <span>
 #include <vector>
 
 #include "base/log.h"
@@ -15,6 +16,8 @@ namespace {
 constexpr PerIsa<decltype(ref::AttentionStore)> kStore = {ref::AttentionStore, avx2::AttentionStore,
                                                           avx512::AttentionStore};
 constexpr PerIsa<decltype(ref::Attend)> kAttend = {ref::Attend, avx2::Attend, avx512::Attend};
+constexpr PerIsa<decltype(ref::AttendSpan)> kSpan = {nullptr, avx2::AttendSpan, avx512::AttendSpan};
+constexpr PerIsa<decltype(ref::AttendMerge)> kMerge = {nullptr, avx2::AttendMerge, avx512::AttendMerge};
 constexpr PerIsa<decltype(ref::AttentionBackward)> kBackward = {ref::AttentionBackward, avx2::AttentionBackward,
                                                                 avx512::AttentionBackward};
 
@@ -65,20 +68,19 @@ void CheckCache(const KvBlocks& cache, const Tensor& k, const AttentionLayout& l
   }
 }
 
-AttentionArgs MakeArgs(const Tensor& q, const Tensor& k, const Tensor& v, KvBlocks& cache, Tensor& out, float scale) {
+AttentionArgs MakeArgs(const Tensor& q, const Tensor& k, const Tensor& v, Tensor& out, float scale) {
   AttentionArgs args{};
   args.q = q.data<float>(), args.q_token = q.stride(0), args.q_head = q.stride(1);
   args.key = k.data<float>(), args.key_token = k.stride(0), args.key_head = k.stride(1);
   args.value = v.data<float>(), args.value_token = v.stride(0), args.value_head = v.stride(1);
-  args.k_blocks = cache.k.mutable_data<float>();
-  args.v_blocks = cache.v.mutable_data<float>();
   args.out = out.mutable_data<float>();
   args.heads = q.dim(1), args.kv_heads = k.dim(1), args.dim = q.dim(2);
   args.scale = scale;
   return args;
 }
 
-// Items with the cost of each; ForEach runs them in parts of about equal cost, so a long sequence is shared too.
+// Items with the cost of each, cut into parts of about equal cost: a long sequence is shared too. No result depends on
+// the cut.
 template <typename Item>
 class Work {
  public:
@@ -87,23 +89,24 @@ class Work {
     middles_.push_back(total_ + cost / 2);
     total_ += cost;
   }
-  // body(item, part): parts run at the same time, each in order. At most Parts() of them.
+  // body(items, part): parts run at the same time. There are Parts() of them.
   template <typename Body>
-  void ForEach(const Body& body) const {
+  void ForEachPart(const Body& body) const {
     int64_t parts = Parts();
     ParallelFor(parts, 1, [&](int64_t begin, int64_t end) {
       for (int64_t part = begin; part < end; ++part) {
-        for (size_t i = First(part, parts), last = First(part + 1, parts); i < last; ++i) body(items_[i], part);
+        int64_t first = First(part, parts);
+        body(std::span<const Item>(items_).subspan(first, First(part + 1, parts) - first), part);
       }
     });
   }
+  std::span<const Item> items() const { return items_; }
   int64_t Parts() const { return std::clamp<int64_t>(total_ / kGrain, 1, ThreadPool::Current().threads()); }
 
  private:
-  size_t First(int64_t part, int64_t parts) const {
-    if (part == parts) return items_.size();
-    return static_cast<size_t>(std::lower_bound(middles_.begin(), middles_.end(), total_ / parts * part) -
-                               middles_.begin());
+  int64_t First(int64_t part, int64_t parts) const {
+    if (part == parts) return static_cast<int64_t>(items_.size());
+    return std::lower_bound(middles_.begin(), middles_.end(), total_ / parts * part) - middles_.begin();
   }
 
   std::vector<Item> items_;
@@ -111,39 +114,188 @@ class Work {
   int64_t total_ = 0;
 };
 
-// Writes k and v to the blocks, then attends.
-void StoreAndAttend(const AttentionArgs& args, const AttentionLayout& layout) {
-  const int64_t group = args.heads / args.kv_heads, sequences = static_cast<int64_t>(layout.starts.size()) - 1;
-  std::vector<AttentionItem> stores;
-  Work<AttentionItem> attends;
-  for (int64_t s = 0; s < sequences; ++s) {
-    int64_t tokens = layout.starts[s + 1] - layout.starts[s], rows = tokens * group;
-    if (tokens == 0) continue;
-    for (int64_t h = 0; h < args.kv_heads; ++h) {
-      AttentionItem item{layout.block_ids.data() + layout.block_starts[s],
-                         layout.starts[s],
-                         layout.past.empty() ? 0 : layout.past[s],
-                         h,
-                         0,
-                         tokens};
-      stores.push_back(item);
+// Query rows of every (sequence, key-value head), kItemRows at a time.
+Work<AttentionItem> CutQueries(const AttentionArgs& args, const AttentionLayout& layout) {
+  const int64_t group = args.heads / args.kv_heads;
+  Work<AttentionItem> work;
+  for (size_t s = 0; s + 1 < layout.starts.size(); ++s) {
+    const int64_t rows = (layout.starts[s + 1] - layout.starts[s]) * group;
+    AttentionItem item{};
+    item.token = layout.starts[s];
+    if (!layout.past.empty()) {
+      item.past = layout.past[s];
+      item.blocks = layout.block_ids.data() + layout.block_starts[s];
+    }
+    for (item.kv_head = 0; item.kv_head < args.kv_heads; ++item.kv_head) {
       for (item.begin = 0; item.begin < rows; item.begin = item.end) {
         item.end = std::min(item.begin + kItemRows, rows);
         int64_t keys = item.past + (item.begin + item.end) / (2 * group) + 1;
-        attends.Add(item, (item.end - item.begin) * keys * args.dim * 2);
+        work.Add(item, (item.end - item.begin) * keys * args.dim * 2);
       }
     }
   }
+  return work;
+}
+
+// Without a cache, each part packs the keys and values of a (sequence, key-value head) when it gets there, into blocks
+// of its own that stay in the processor's cache. From there on there is one way to attend.
+void AttendWithoutCache(const AttentionArgs& args, const AttentionLayout& layout) {
+  int64_t longest = 0;
+  for (size_t s = 1; s < layout.starts.size(); ++s)
+    longest = std::max<int64_t>(longest, layout.starts[s] - layout.starts[s - 1]);
+  std::vector<int32_t> blocks((longest + kKeyBlock - 1) / kKeyBlock);
+  std::iota(blocks.begin(), blocks.end(), 0);
+  const Work<AttentionItem> work = CutQueries(args, layout);
+  const int64_t packed = static_cast<int64_t>(blocks.size()) * kKeyBlock * args.dim,
+                floats = 2 * packed + AttendScratch(args.dim);
+  Tensor scratch = Tensor::Empty({work.Parts(), floats}, DType::kF32);
+  float* memory = scratch.mutable_data<float>();
   auto* store = kStore.Pick();
-  int64_t floats = layout.starts.back() * args.dim / std::max<int64_t>(1, sequences);
+  auto* attend = kAttend.Pick();
+  work.ForEachPart([&](std::span<const AttentionItem> items, int64_t part) {
+    AttentionArgs mine = args;
+    mine.k_blocks = memory + part * floats;
+    mine.v_blocks = mine.k_blocks + packed;
+    mine.block_stride = kKeyBlock * args.dim;
+    for (size_t i = 0; i < items.size(); ++i) {
+      AttentionItem item = items[i];
+      item.blocks = blocks.data();
+      if (i == 0 || item.token != items[i - 1].token || item.kv_head != items[i - 1].kv_head) {
+        AttentionItem all = item;
+        all.begin = 0;
+        all.end = *std::upper_bound(layout.starts.begin(), layout.starts.end(), item.token) - item.token;
+        store(mine, all);
+      }
+      attend(mine, item, mine.v_blocks + packed);
+    }
+  });
+}
+
+void StoreAll(const AttentionArgs& args, const AttentionLayout& layout) {
+  std::vector<AttentionItem> stores;
+  for (size_t s = 0; s + 1 < layout.starts.size(); ++s) {
+    AttentionItem item{layout.block_ids.data() + layout.block_starts[s], layout.starts[s], layout.past[s], 0, 0,
+                       layout.starts[s + 1] - layout.starts[s]};
+    for (; item.end > 0 && item.kv_head < args.kv_heads; ++item.kv_head) stores.push_back(item);
+  }
+  auto* store = kStore.Pick();
+  int64_t floats = layout.starts.back() * args.kv_heads * args.dim / static_cast<int64_t>(stores.size());
   ParallelFor(static_cast<int64_t>(stores.size()), kCopyGrain / (floats + 1) + 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) store(args, stores[i]);
   });
-  auto* attend = kAttend.Pick();
-  const int64_t floats_a_part = AttendScratch(args.dim);
-  Tensor scratch = Tensor::Empty({attends.Parts(), floats_a_part}, DType::kF32);
+}
+
+int64_t BlocksOf(const AttentionArgs& args, const AttentionItem& item) {
+  return (item.past + (item.end - 1) / (args.heads / args.kv_heads)) / kKeyBlock + 1;
+}
+
+// Blocks [first, last) of an item, and where its partial results are, in floats.
+struct Span {
+  AttentionItem item;
+  int64_t first, last, partials;
+};
+
+// Fewer long items than keep all threads busy (decoding one sequence with few key-value heads): their blocks are shared
+// too. Empty where that does not pay.
+std::vector<int64_t> CutBlocks(const AttentionArgs& args, const Work<AttentionItem>& work, Work<Span>* spans) {
+  constexpr int64_t kLeastBlocks = 4;
+  const int64_t threads = ThreadPool::Current().threads();
+  if (kSpan.Pick() == nullptr || work.Parts() == 1 || static_cast<int64_t>(work.items().size()) >= 4 * threads)
+    return {};
+  int64_t blocks = 0, longest = 0;
+  for (const AttentionItem& item : work.items()) {
+    if (item.begin > 0 || item.end > kAttendTile) return {};
+    blocks += BlocksOf(args, item);
+    longest = std::max(longest, BlocksOf(args, item));
+  }
+  const int64_t length = std::max(kLeastBlocks, blocks / (8 * threads));
+  if (longest <= length) return {};
+  std::vector<int64_t> partials = {0};
+  for (const AttentionItem& item : work.items()) {
+    const int64_t count = BlocksOf(args, item), rows = item.end - item.begin;
+    for (int64_t first = 0; first < count; first += length) {
+      const int64_t last = std::min(first + length, count);
+      spans->Add({item, first, last, partials.back()}, rows * (last - first) * kKeyBlock * args.dim * 2);
+    }
+    partials.push_back(partials.back() + count * AttendPartial(rows, args.dim));
+  }
+  return partials;
+}
+
+void AttendInSpans(const AttentionArgs& args, std::span<const AttentionItem> items, const Work<Span>& spans,
+                   const std::vector<int64_t>& partials) {
+  const int64_t floats = AttendScratch(args.dim);
+  Tensor scratch = Tensor::Empty({spans.Parts() * floats + partials.back()}, DType::kF32);
+  float *memory = scratch.mutable_data<float>(), *results = memory + spans.Parts() * floats;
+  auto* span = kSpan.Pick();
+  spans.ForEachPart([&](std::span<const Span> some, int64_t part) {
+    for (const Span& s : some) span(args, s.item, s.first, s.last, results + s.partials, memory + part * floats);
+  });
+  auto* merge = kMerge.Pick();
+  for (size_t i = 0; i < items.size(); ++i) merge(args, items[i], results + partials[i], memory);
+}
+
+// With a cache: all keys and values to their places, then all queries.
+void StoreAndAttend(const AttentionArgs& args, const AttentionLayout& layout) {
+  StoreAll(args, layout);
+  const Work<AttentionItem> work = CutQueries(args, layout);
+  Work<Span> spans;
+  const std::vector<int64_t> partials = CutBlocks(args, work, &spans);
+  if (!partials.empty()) return AttendInSpans(args, work.items(), spans, partials);
+  const int64_t floats = AttendScratch(args.dim);
+  Tensor scratch = Tensor::Empty({work.Parts(), floats}, DType::kF32);
   float* memory = scratch.mutable_data<float>();
-  attends.ForEach([&](const AttentionItem& item, int64_t part) { attend(args, item, memory + part * floats_a_part); });
+  auto* attend = kAttend.Pick();
+  work.ForEachPart([&](std::span<const AttentionItem> items, int64_t part) {
+    for (const AttentionItem& item : items) attend(args, item, memory + part * floats);
+  });
+}
+
+// One item a (sequence, key-value head); where these are too few for the threads, dq by rows and dk, dv by blocks of
+// keys apart: the probabilities are then computed twice, seven products instead of five, in the same chains.
+void RunBackward(const AttentionBackwardArgs& args, const AttentionLayout& layout) {
+  const int64_t group = args.heads / args.kv_heads;
+  int64_t heads = 0, most_rows = 0;
+  for (size_t s = 1; s < layout.starts.size(); ++s) {
+    const int64_t tokens = layout.starts[s] - layout.starts[s - 1];
+    heads += tokens > 0 ? args.kv_heads : 0;
+    most_rows = std::max(most_rows, tokens * group);
+  }
+  const bool apart = 7 * heads < 5 * ThreadPool::Current().threads() && most_rows > kKeyBlock;
+  AttentionBackwardArgs of_rows = args, of_keys = args;
+  of_rows.dk = of_rows.dv = of_keys.dq = nullptr;
+  struct Item : AttentionBackwardItem {
+    const AttentionBackwardArgs* args;
+  };
+  Work<Item> work;
+  for (size_t s = 1; s < layout.starts.size(); ++s) {
+    const int64_t tokens = layout.starts[s] - layout.starts[s - 1], rows = tokens * group;
+    for (int64_t h = 0; tokens > 0 && h < args.kv_heads; ++h) {
+      const AttentionBackwardItem all{layout.starts[s - 1], tokens, h, 0, rows, 0, tokens};
+      if (!apart) {
+        work.Add({all, &args}, 5 * rows * tokens * args.dim / 2);
+        continue;
+      }
+      for (int64_t begin = 0; args.dq != nullptr && begin < rows; begin += kAttentionBackwardTile) {
+        Item item{all, &of_rows};
+        item.row_begin = begin, item.row_end = std::min(begin + kAttentionBackwardTile, rows);
+        item.key_end = (item.row_end + group - 1) / group;
+        work.Add(item, 3 * (item.row_end - begin) * item.key_end * args.dim);
+      }
+      for (int64_t begin = 0; (args.dk != nullptr || args.dv != nullptr) && begin < tokens; begin += kKeyBlock) {
+        Item item{all, &of_keys};
+        item.key_begin = begin, item.key_end = std::min(begin + kKeyBlock, tokens);
+        work.Add(item, 4 * (rows - begin * group) * (item.key_end - begin) * args.dim);
+      }
+    }
+  }
+  const int64_t floats = AttentionBackwardScratch(most_rows, args.dim);
+  Tensor scratch = Tensor::Empty({work.Parts(), floats}, DType::kF32);
+  float* memory = scratch.mutable_data<float>();
+  auto* backward = kBackward.Pick();
+  work.ForEachPart([&](std::span<const Item> items, int64_t part) {
+    for (const Item& item : items) backward(*item.args, item, memory + part * floats);
+  });
 }
 
 }  // namespace
@@ -159,18 +311,9 @@ AttentionResult Attention(const Tensor& q, const Tensor& k, const Tensor& v, con
   CHECK(layout.past.empty()) << "Attention: has no past; use AttentionCached.";
   AttentionResult result{Tensor::Empty(q.shape(), DType::kF32), Tensor::Empty({q.dim(0), q.dim(1)}, DType::kF32)};
   if (q.dim(0) == 0) return result;
-  // A cache for this call only: from here on there is one way to attend.
-  std::vector<int32_t> block_starts = {0};
-  for (size_t s = 1; s < layout.starts.size(); ++s) {
-    block_starts.push_back(static_cast<int32_t>(block_starts.back() +
-                                                (layout.starts[s] - layout.starts[s - 1] + kKeyBlock - 1) / kKeyBlock));
-  }
-  std::vector<int32_t> ids(block_starts.back());
-  std::iota(ids.begin(), ids.end(), 0);
-  KvBlocks scratch = MakeKvBlocks(block_starts.back(), k.dim(1), k.dim(2));
-  AttentionArgs args = MakeArgs(q, k, v, scratch, result.out, scale);
+  AttentionArgs args = MakeArgs(q, k, v, result.out, scale);
   args.lse = result.lse.mutable_data<float>();
-  StoreAndAttend(args, {layout.starts, {}, block_starts, ids});
+  AttendWithoutCache(args, layout);
   return result;
 }
 
@@ -180,7 +323,11 @@ Tensor AttentionCached(const Tensor& q, const Tensor& k, const Tensor& v, const 
   CheckCache(cache, k, layout);
   Tensor out = Tensor::Empty(q.shape(), DType::kF32);
   if (q.dim(0) == 0) return out;
-  StoreAndAttend(MakeArgs(q, k, v, cache, out, scale), layout);
+  AttentionArgs args = MakeArgs(q, k, v, out, scale);
+  args.k_blocks = cache.k.mutable_data<float>();
+  args.v_blocks = cache.v.mutable_data<float>();
+  args.block_stride = cache.k.stride(0), args.block_head = cache.k.stride(1);
+  StoreAndAttend(args, layout);
   return out;
 }
 
@@ -215,20 +362,7 @@ void AttentionBackward(const Tensor& dout, const Tensor& q, const Tensor& k, con
   args.heads = q.dim(1), args.kv_heads = k.dim(1), args.dim = q.dim(2);
   args.scale = scale;
   if (q.dim(0) == 0 || (args.dq == nullptr && args.dk == nullptr && args.dv == nullptr)) return;
-  Work<AttentionBackwardItem> work;
-  int64_t longest = 0;
-  for (size_t s = 1; s < layout.starts.size(); ++s) {
-    int64_t tokens = layout.starts[s] - layout.starts[s - 1];
-    longest = std::max(longest, tokens);
-    for (int64_t h = 0; tokens > 0 && h < args.kv_heads; ++h) {
-      work.Add({layout.starts[s - 1], tokens, h}, tokens * tokens * args.heads / args.kv_heads * args.dim * 5 / 2);
-    }
-  }
-  auto* backward = kBackward.Pick();
-  const int64_t floats = AttentionBackwardScratch(longest * args.heads / args.kv_heads, args.dim);
-  Tensor scratch = Tensor::Empty({work.Parts(), floats}, DType::kF32);
-  float* memory = scratch.mutable_data<float>();
-  work.ForEach([&](const AttentionBackwardItem& item, int64_t part) { backward(args, item, memory + part * floats); });
+  RunBackward(args, layout);
 }
 
 }  // namespace quern

@@ -19,10 +19,11 @@ struct AttentionArgs {
   int64_t key_token, key_head;
   const float* value;
   int64_t value_token, value_head;
-  float* k_blocks;  // [blocks, Hkv, D, 64]
-  float* v_blocks;  // [blocks, Hkv, 64, D]
-  float* out;       // [N, H, D]
-  float* lse;       // [N, H] or null
+  float* k_blocks;  // [D, 64] at block * block_stride + kv_head * block_head
+  float* v_blocks;  // [64, D] there
+  int64_t block_stride, block_head;
+  float* out;  // [N, H, D]
+  float* lse;  // [N, H] or null
   int64_t heads, kv_heads, dim;
   float scale;
 };
@@ -41,8 +42,12 @@ inline constexpr int64_t kAttendStats = 32;
 [[maybe_unused]] static constexpr int64_t AttendScratch(int64_t dim) {
   return kAttendTile * (3 * ((dim + 15) / 16 * 16) + 64) + 4 * kAttendStats;
 }
+// What AttendSpan leaves of one block: the weighted sums of values, the maxima and the sums of the tile's rows.
+[[maybe_unused]] static constexpr int64_t AttendPartial(int64_t rows, int64_t dim) {
+  return rows * ((dim + 15) / 16 * 16) + 2 * kAttendStats;
+}
 
-inline constexpr int64_t kAttentionBackwardTile = 48;
+inline constexpr int64_t kAttentionBackwardTile = 64;
 [[maybe_unused]] static constexpr int64_t AttentionBackwardScratch(int64_t rows, int64_t dim) {
   const int64_t padded = (dim + 15) / 16 * 16;
   return 2 * ((rows + 15) / 16 * 16) + (rows + 2 * kAttentionBackwardTile + 4 * 64) * padded +
@@ -71,11 +76,15 @@ struct AttentionBackwardArgs {
   float scale;
 };
 
-// One (sequence, key-value head): all its rows, since dk and dv are sums over them in a fixed order.
+// One (sequence, key-value head). All its rows and keys give all gradients. A range of rows and all keys give dq of
+// these rows; all rows and a range of keys, from a multiple of 64 on, give dk and dv of these keys: the caller leaves
+// the others null.
 struct AttentionBackwardItem {
   int64_t token;  // its first row in N
   int64_t tokens;
   int64_t kv_head;
+  int64_t row_begin, row_end;  // query rows, of tokens * group
+  int64_t key_begin, key_end;
 };
 
 QUERN_FOR_EACH_ISA(
@@ -83,6 +92,12 @@ QUERN_FOR_EACH_ISA(
     void AttentionStore(const AttentionArgs& args, const AttentionItem& item);
     // Query rows [begin, end) against all keys up to their positions.
     void Attend(const AttentionArgs& args, const AttentionItem& item, float* scratch);
+    // The same in two steps, for items of at most kAttendTile rows: blocks [first, last) into AttendPartial floats
+    // each, at `partials` for block 0; and, once all blocks are there, their merge. The same operations in the same
+    // order. The reference has neither.
+    void AttendSpan(const AttentionArgs& args, const AttentionItem& item, int64_t first, int64_t last, float* partials,
+                    float* scratch);
+    void AttendMerge(const AttentionArgs& args, const AttentionItem& item, const float* partials, float* scratch);
     void AttentionBackward(const AttentionBackwardArgs& args, const AttentionBackwardItem& item, float* scratch);)
 
 }  // namespace quern

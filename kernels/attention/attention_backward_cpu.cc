@@ -27,31 +27,38 @@ struct Workspace {
         k(ds + kTile * kBlock),
         v(k + kBlock * padded),
         dk(v + kBlock * padded),
-        dv(dk + kBlock * padded) {}
+        dv(dk + kBlock * padded) {
+    for (int32_t& depth : depths) depth = static_cast<int32_t>(dim);
+  }
 
   int64_t padded;
   float *delta, *lse, *dq;   // of every row; lse in units of 2^x
   float *q, *dout, *p, *ds;  // of the tile; q scaled by scale * log2(e)
   float *k, *v, *dk, *dv;    // of the block; k and v transposed
-  int32_t depths[kTile > kBlock ? kTile : kBlock];
+  int32_t depths[kGroup];    // the head dimension, for every row
   int32_t keys[kTile];
 };
 
-// Where row i of the item is.
+// Walks the item's rows: tokens, and in each the heads of the group.
 struct Row {
-  int64_t token, head;
+  Row(const AttentionBackwardArgs& args, const AttentionBackwardItem& item, int64_t i)
+      : group(args.heads / args.kv_heads),
+        first_head(item.kv_head * group),
+        token(item.token + i / group),
+        head(first_head + i % group) {}
+  void Next() {
+    if (++head == first_head + group) head = first_head, ++token;
+  }
+  int64_t group, first_head, token, head;
 };
-QUERN_INLINE Row RowAt(const AttentionBackwardArgs& args, const AttentionBackwardItem& item, int64_t i) {
-  const int64_t group = args.heads / args.kv_heads;
-  return {item.token + i / group, item.kv_head * group + i % group};
-}
 
-void LoadRowStatistics(const AttentionBackwardArgs& args, const AttentionBackwardItem& item, int64_t rows,
-                       const Workspace& w) {
-  for (int64_t i = 0; i < rows; ++i) {
-    const Row row = RowAt(args, item, i);
+void LoadRowStatistics(const AttentionBackwardArgs& args, const AttentionBackwardItem& item, const Workspace& w) {
+  Row row(args, item, item.row_begin);
+  for (int64_t i = 0; i < item.row_end - item.row_begin; ++i, row.Next()) {
     const float* out = args.out + (row.token * args.heads + row.head) * args.dim;
     const float* dout = args.dout + row.token * args.dout_token + row.head * args.dout_head;
+    Prefetch(out + row.group * args.dim, args.dim);
+    Prefetch(dout + row.group * args.dout_head, args.dim);
     F32x16 sum = Zero();
     for (int64_t d = 0; d < args.dim; d += kLanes) {
       sum = Fma(LoadFirst(dout + d, args.dim - d, Zero()), LoadFirst(out + d, args.dim - d, Zero()), sum);
@@ -64,10 +71,11 @@ void LoadRowStatistics(const AttentionBackwardArgs& args, const AttentionBackwar
 void LoadTile(const AttentionBackwardArgs& args, const AttentionBackwardItem& item, int64_t first, int64_t rows,
               int64_t start, int64_t block_keys, Workspace& w) {
   const F32x16 scale = Broadcast(args.scale * kLog2E);
-  for (int64_t r = 0; r < rows; ++r) {
-    const Row row = RowAt(args, item, first + r);
+  Row row(args, item, first);
+  for (int64_t r = 0; r < rows; ++r, row.Next()) {
     const float* q = args.q + row.token * args.q_token + row.head * args.q_head;
     const float* dout = args.dout + row.token * args.dout_token + row.head * args.dout_head;
+    Prefetch(q + row.group * args.q_head, args.dim);
     for (int64_t d = 0; d < args.dim; d += kLanes) {
       Store(w.q + r * w.padded + d, LoadFirst(q + d, args.dim - d, Zero()) * scale);
       Store(w.dout + r * w.padded + d, LoadFirst(dout + d, args.dim - d, Zero()));
@@ -92,33 +100,71 @@ QUERN_INLINE void WeighRow(float* p, float* dp, int64_t keys, float lse, float d
 }
 
 // P and, where dq or dk need it, dS of a tile of rows against the block.
-void ProbabilitiesOfTile(const AttentionBackwardArgs& args, int64_t first, int64_t rows, bool want_ds,
-                         const Workspace& w) {
+void ProbabilitiesOfTile(int64_t first, int64_t rows, bool want_ds, const Workspace& w) {
   for (int64_t r = 0; r < rows; r += kGroup) {
-    const int64_t some = AtMost(kGroup, rows - r), columns = WholeVectors(w.keys[r + some - 1]);
-    Multiply({w.q + r * w.padded, w.padded, 1, w.k, kBlock, w.p + r * kBlock, kBlock, columns, w.depths, false}, some);
-    if (want_ds) {
-      Multiply({w.dout + r * w.padded, w.padded, 1, w.v, kBlock, w.ds + r * kBlock, kBlock, columns, w.depths, false},
-               some);
-    }
+    const int64_t some = AtMost(kGroup, rows - r);
+    Product scores = {.a = w.q + r * w.padded,
+                      .a_row = w.padded,
+                      .a_step = 1,
+                      .b = w.k,
+                      .b_row = kBlock,
+                      .c = w.p + r * kBlock,
+                      .c_row = kBlock,
+                      .columns = WholeVectors(w.keys[r + some - 1]),
+                      .depths = w.depths};
+    Multiply(scores, some);
+    if (!want_ds) continue;
+    Product dp = scores;
+    dp.a = w.dout + r * w.padded;
+    dp.b = w.v;
+    dp.c = w.ds + r * kBlock;
+    Multiply(dp, some);
   }
   for (int64_t r = 0; r < rows; ++r) {
-    WeighRow(w.p + r * kBlock, want_ds ? w.ds + r * kBlock : nullptr, w.keys[r], w.lse[first + r], w.delta[first + r]);
+    float* ds = want_ds ? w.ds + r * kBlock : nullptr;
+    WeighRow(w.p + r * kBlock, ds, w.keys[r], w.lse[first + r], w.delta[first + r]);
   }
 }
 
-// to[u, :] += sum_r from[r, u] * rows[r, :], over the tile's rows that see key u: from `seen` * group - first on.
-void AddTransposed(const float* from, const float* rows_of, int64_t rows, int64_t first_seen, int64_t group,
-                   int64_t block_keys, bool add, float* to, const Workspace& w) {
+// to[u, :] (+)= sum_r weights[r, u] * rows[r, :] over the tile's rows that see key u, row `before` + r of the block's
+// first key.
+void AddTransposed(const float* weights, const float* rows_of, int64_t rows, int64_t before, int64_t group,
+                   int64_t block_keys, float* to, const Workspace& w) {
   for (int64_t u = 0; u < block_keys; u += kGroup) {
-    const int64_t some = AtMost(kGroup, block_keys - u);
-    int64_t begin = u * group - first_seen;
+    // Rows that do not see the first of these keys see none; weights of those that see some are zero for the others.
+    int64_t begin = u * group - before;
     begin = begin < 0 ? 0 : AtMost(begin, rows);
     int32_t depths[kGroup];
     for (int32_t& depth : depths) depth = static_cast<int32_t>(rows - begin);
-    Multiply({from + begin * kBlock + u, 1, kBlock, rows_of + begin * w.padded, w.padded, to + u * w.padded, w.padded,
-              w.padded, depths, add},
-             some);
+    Multiply({.a = weights + begin * kBlock + u,
+              .a_row = 1,
+              .a_step = kBlock,
+              .b = rows_of + begin * w.padded,
+              .b_row = w.padded,
+              .c = to + u * w.padded,
+              .c_row = w.padded,
+              .columns = w.padded,
+              .depths = depths,
+              .add = before > 0},
+             AtMost(kGroup, block_keys - u));
+  }
+}
+
+// dq[r, :] (+)= sum_u dS[r, u] * k[u, :].
+void AddToQueries(const AttentionBackwardArgs& args, const float* k, int64_t rows, bool add, float* dq,
+                  const Workspace& w) {
+  for (int64_t r = 0; r < rows; r += kGroup) {
+    Multiply({.a = w.ds + r * kBlock,
+              .a_row = kBlock,
+              .a_step = 1,
+              .b = k,
+              .b_row = args.k_token,
+              .c = dq + r * w.padded,
+              .c_row = w.padded,
+              .columns = args.dim,
+              .depths = w.keys + r,
+              .add = add},
+             AtMost(kGroup, rows - r));
   }
 }
 
@@ -130,48 +176,51 @@ QUERN_INLINE void WriteRow(const float* from, int64_t dim, float factor, bool ad
   }
 }
 
+// dK = scale dS^T Q, and the tile's q has scale * log2(e) in it.
+void WriteKeys(const AttentionBackwardArgs& args, const AttentionBackwardItem& item, int64_t start, int64_t keys,
+               const Workspace& w) {
+  for (int64_t u = 0; u < keys; ++u) {
+    const int64_t token = item.token + start + u;
+    if (args.dk != nullptr) {
+      float* to = args.dk + token * args.dk_token + item.kv_head * args.dk_head;
+      WriteRow(w.dk + u * w.padded, args.dim, kLn2, args.add_dk, to);
+    }
+    if (args.dv != nullptr) {
+      float* to = args.dv + token * args.dv_token + item.kv_head * args.dv_head;
+      WriteRow(w.dv + u * w.padded, args.dim, 1.0f, args.add_dv, to);
+    }
+  }
+}
+
 }  // namespace
 
 void AttentionBackward(const AttentionBackwardArgs& args, const AttentionBackwardItem& item, float* scratch) {
-  const int64_t group = args.heads / args.kv_heads, rows = item.tokens * group;
+  const int64_t group = args.heads / args.kv_heads, rows = item.row_end - item.row_begin;
   const bool want_ds = args.dq != nullptr || args.dk != nullptr;
   Workspace w(scratch, rows, args.dim);
-  for (int32_t& depth : w.depths) depth = static_cast<int32_t>(args.dim);
-  LoadRowStatistics(args, item, rows, w);
-  for (int64_t start = 0; start < item.tokens; start += kBlock) {
+  LoadRowStatistics(args, item, w);
+  for (int64_t start = item.key_begin; start < item.key_end; start += kBlock) {
     const int64_t block_keys = AtMost(kBlock, item.tokens - start), token = item.token + start;
     const float* k = args.k + token * args.k_token + item.kv_head * args.k_head;
     PackKeys(k, args.k_token, block_keys, args.dim, w.k);
     if (want_ds)
       PackKeys(args.v + token * args.v_token + item.kv_head * args.v_head, args.v_token, block_keys, args.dim, w.v);
-    for (int64_t first = start * group; first < rows; first += kTile) {
-      const int64_t some = AtMost(kTile, rows - first);
-      const bool add = first > start * group;
+    const int64_t seeing = start * group > item.row_begin ? start * group : item.row_begin;
+    for (int64_t first = seeing; first < item.row_end; first += kTile) {
+      const int64_t some = AtMost(kTile, item.row_end - first), before = first - start * group,
+                    at = first - item.row_begin;
       LoadTile(args, item, first, some, start, block_keys, w);
-      ProbabilitiesOfTile(args, first, some, want_ds, w);
-      if (args.dv != nullptr) AddTransposed(w.p, w.dout, some, first - start * group, group, block_keys, add, w.dv, w);
-      if (args.dk != nullptr) AddTransposed(w.ds, w.q, some, first - start * group, group, block_keys, add, w.dk, w);
-      for (int64_t r = 0; args.dq != nullptr && r < some; r += kGroup) {
-        Multiply({w.ds + r * kBlock, kBlock, 1, k, args.k_token, w.dq + (first + r) * w.padded, w.padded, args.dim,
-                  w.keys + r, start > 0},
-                 AtMost(kGroup, some - r));
-      }
+      ProbabilitiesOfTile(at, some, want_ds, w);
+      if (args.dv != nullptr) AddTransposed(w.p, w.dout, some, before, group, block_keys, w.dv, w);
+      if (args.dk != nullptr) AddTransposed(w.ds, w.q, some, before, group, block_keys, w.dk, w);
+      if (args.dq != nullptr) AddToQueries(args, k, some, start > 0, w.dq + at * w.padded, w);
     }
-    for (int64_t u = 0; u < block_keys; ++u) {
-      if (args.dk != nullptr) {
-        WriteRow(w.dk + u * w.padded, args.dim, kLn2, args.add_dk,
-                 args.dk + (token + u) * args.dk_token + item.kv_head * args.dk_head);
-      }
-      if (args.dv != nullptr) {
-        WriteRow(w.dv + u * w.padded, args.dim, 1.0f, args.add_dv,
-                 args.dv + (token + u) * args.dv_token + item.kv_head * args.dv_head);
-      }
-    }
+    WriteKeys(args, item, start, block_keys, w);
   }
-  for (int64_t i = 0; args.dq != nullptr && i < rows; ++i) {
-    const Row row = RowAt(args, item, i);
-    WriteRow(w.dq + i * w.padded, args.dim, args.scale, args.add_dq,
-             args.dq + row.token * args.dq_token + row.head * args.dq_head);
+  Row row(args, item, item.row_begin);
+  for (int64_t i = 0; args.dq != nullptr && i < rows; ++i, row.Next()) {
+    float* to = args.dq + row.token * args.dq_token + row.head * args.dq_head;
+    WriteRow(w.dq + i * w.padded, args.dim, args.scale, args.add_dq, to);
   }
 }
 

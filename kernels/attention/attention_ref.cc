@@ -23,7 +23,7 @@ void Put(float* to, double value, bool add) { *to = static_cast<float>(add ? *to
 
 void AttentionStore(const AttentionArgs& args, const AttentionItem& item) {
   for (int64_t t = item.begin; t < item.end; ++t) {
-    int64_t at = item.past + t, block = (item.blocks[at / kBlock] * args.kv_heads + item.kv_head) * kBlock * args.dim;
+    int64_t at = item.past + t, block = item.blocks[at / kBlock] * args.block_stride + item.kv_head * args.block_head;
     for (int64_t d = 0; d < args.dim; ++d) {
       args.k_blocks[block + d * kBlock + at % kBlock] =
           args.key[(item.token + t) * args.key_token + item.kv_head * args.key_head + d];
@@ -39,7 +39,7 @@ void Attend(const AttentionArgs& args, const AttentionItem& item, float*) {
   for (int64_t row = item.begin; row < item.end; ++row) {
     int64_t n = item.token + row / group, h = item.kv_head * group + row % group, keys = item.past + row / group + 1;
     auto block = [&](int64_t u) {
-      return (item.blocks[u / kBlock] * args.kv_heads + item.kv_head) * kBlock * args.dim;
+      return item.blocks[u / kBlock] * args.block_stride + item.kv_head * args.block_head;
     };
     p.resize(keys);
     for (int64_t u = 0; u < keys; ++u) {
@@ -61,13 +61,13 @@ void Attend(const AttentionArgs& args, const AttentionItem& item, float*) {
 void AttentionBackward(const AttentionBackwardArgs& args, const AttentionBackwardItem& item, float*) {
   const int64_t group = args.heads / args.kv_heads, dim = args.dim;
   std::vector<double> dq(dim), dk(item.tokens * dim), dv(item.tokens * dim);
-  for (int64_t row = 0; row < item.tokens * group; ++row) {
+  for (int64_t row = item.row_begin; row < item.row_end; ++row) {
     int64_t t = row / group, n = item.token + t, h = item.kv_head * group + row % group;
-    const float *q = args.q + n * args.q_token + h * args.q_head,
-                *dout = args.dout + n * args.dout_token + h * args.dout_head;
+    const float* q = args.q + n * args.q_token + h * args.q_head;
+    const float* dout = args.dout + n * args.dout_token + h * args.dout_head;
     double delta = Dot(dout, args.out + (n * args.heads + h) * dim, dim, 1);
     std::fill(dq.begin(), dq.end(), 0.0);
-    for (int64_t u = 0; u <= t; ++u) {
+    for (int64_t u = item.key_begin; u < item.key_end && u <= t; ++u) {
       const float* k = args.k + (item.token + u) * args.k_token + item.kv_head * args.k_head;
       const float* v = args.v + (item.token + u) * args.v_token + item.kv_head * args.v_head;
       double p = std::exp(args.scale * Dot(q, k, dim, 1) - args.lse[n * args.heads + h]);
@@ -75,13 +75,15 @@ void AttentionBackward(const AttentionBackwardArgs& args, const AttentionBackwar
       for (int64_t d = 0; d < dim; ++d)
         dq[d] += ds * k[d], dk[u * dim + d] += ds * q[d], dv[u * dim + d] += p * dout[d];
     }
-    for (int64_t d = 0; args.dq != nullptr && d < dim; ++d)
-      Put(args.dq + n * args.dq_token + h * args.dq_head + d, dq[d], args.add_dq);
+    float* to = args.dq + n * args.dq_token + h * args.dq_head;
+    for (int64_t d = 0; args.dq != nullptr && d < dim; ++d) Put(to + d, dq[d], args.add_dq);
   }
-  for (int64_t i = 0; i < item.tokens * dim; ++i) {
-    int64_t n = item.token + i / dim, d = i % dim;
-    if (args.dk != nullptr) Put(args.dk + n * args.dk_token + item.kv_head * args.dk_head + d, dk[i], args.add_dk);
-    if (args.dv != nullptr) Put(args.dv + n * args.dv_token + item.kv_head * args.dv_head + d, dv[i], args.add_dv);
+  for (int64_t u = item.key_begin; u < item.key_end; ++u) {
+    for (int64_t d = 0; d < dim; ++d) {
+      int64_t n = item.token + u;
+      if (args.dk) Put(args.dk + n * args.dk_token + item.kv_head * args.dk_head + d, dk[u * dim + d], args.add_dk);
+      if (args.dv) Put(args.dv + n * args.dv_token + item.kv_head * args.dv_head + d, dv[u * dim + d], args.add_dv);
+    }
   }
 }
 

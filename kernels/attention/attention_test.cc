@@ -6,6 +6,7 @@
 #include <numeric>
 #include <optional>
 
+#include "base/thread_pool.h"
 #include "gtest/gtest.h"
 #include "kernels/testing.h"
 
@@ -354,6 +355,39 @@ TEST(AttentionTest, TheCacheIsWrittenAtItsPlacesOnly) {
       }
     }
   });
+}
+
+// With fewer heads than threads, decoding shares a sequence's blocks, and the backward pass takes dq and dk, dv apart.
+TEST(AttentionTest, FewHeadsOnManyThreads) {
+  constexpr int32_t kTokens = 1100;
+  Problem p({kTokens}, 8, 1, 40, 101, 3.0f);
+  Isa before = CurrentIsa();
+  std::optional<Tensor> out;
+  std::optional<Gradients> gradients;
+  for (Isa isa : AvailableIsas()) {
+    if (isa == Isa::kReference) continue;
+    SetIsa(isa);
+    for (int threads : {1, 2, 3, 8}) {
+      SCOPED_TRACE(std::string(Name(isa)) + ", " + std::to_string(threads) + " threads");
+      ThreadPool pool(threads);
+      ScopedThreadPool scope(pool);
+      AttentionResult forward = Attention(p.q, p.k, p.v, p.layout(), p.scale);
+      Gradients got = Backward(p, forward);
+      if (!out) out = forward.out, gradients = got;
+      EXPECT_TRUE(SameBits(forward.out, *out));
+      EXPECT_TRUE(SameBits(got.dq, gradients->dq));
+      EXPECT_TRUE(SameBits(got.dk, gradients->dk));
+      EXPECT_TRUE(SameBits(got.dv, gradients->dv));
+      Pages pages(p.starts, 1, 40);
+      for (auto [from, to] : {std::pair<int32_t, int32_t>{0, 1086}, {1086, 1087}, {1087, 1090}, {1090, kTokens}}) {
+        std::vector<int32_t> starts = {0, to - from}, past = {from};
+        Tensor chunk = AttentionCached(p.q.Slice(0, from, to), p.k.Slice(0, from, to), p.v.Slice(0, from, to),
+                                       {starts, past, pages.block_starts, pages.block_ids}, p.scale, pages.cache);
+        EXPECT_TRUE(SameBits(chunk, out->Slice(0, from, to))) << from;
+      }
+    }
+  }
+  SetIsa(before);
 }
 
 TEST(AttentionTest, NoRows) {

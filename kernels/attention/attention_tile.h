@@ -35,81 +35,111 @@ struct Product {
   int64_t c_row;
   int64_t columns;
   const int32_t* depths;  // per row, not descending
-  bool add;
+  bool add = false;
+  const float* ahead = nullptr;  // where b continues: read ahead, for few rows against long streams
 };
 
-template <int kRows, int kVectors, bool kTail>
-void MultiplyTile(const Product& p, int64_t column, int64_t left) {
-  F32x16 sum[kRows][kVectors];
-  for (int r = 0; r < kRows; ++r) {
-    for (int v = 0; v < kVectors; ++v) sum[r][v] = p.add ? Load(p.c + r * p.c_row + column + v * kLanes) : Zero();
-  }
-  const float *a = p.a, *b = p.b + column;
-  int64_t k = 0;
-  for (const int64_t common = p.depths[0]; k < common; ++k, a += p.a_step, b += p.b_row) {
-    F32x16 row[kVectors];
-    for (int v = 0; v < kVectors; ++v) row[v] = kTail ? LoadFirst(b, left, Zero()) : Load(b + v * kLanes);
-    for (int r = 0; r < kRows; ++r) {
-      F32x16 x = Broadcast(a[r * p.a_row]);
-      for (int v = 0; v < kVectors; ++v) sum[r][v] = Fma(x, row[v], sum[r][v]);
-    }
-  }
-  // The diagonal: here later rows have longer chains.
-  for (const int64_t longest = p.depths[kRows - 1]; k < longest; ++k, a += p.a_step, b += p.b_row) {
-    F32x16 row[kVectors];
-    for (int v = 0; v < kVectors; ++v) row[v] = kTail ? LoadFirst(b, left, Zero()) : Load(b + v * kLanes);
-    for (int r = 1; r < kRows; ++r) {
-      if (k >= p.depths[r]) continue;
-      F32x16 x = Broadcast(a[r * p.a_row]);
-      for (int v = 0; v < kVectors; ++v) sum[r][v] = Fma(x, row[v], sum[r][v]);
-    }
-  }
-  for (int r = 0; r < kRows; ++r) {
-    for (int v = 0; v < kVectors; ++v) Store(p.c + r * p.c_row + column + v * kLanes, sum[r][v]);
+// body(Index<0>()), body(Index<1>()), ..: unrolled before the compiler decides where arrays live, so that they live in
+// registers.
+template <int kIndex>
+struct Index {
+  static constexpr int value = kIndex;
+};
+template <int kCount, int kFrom = 0, typename Body>
+QUERN_INLINE void Repeat(const Body& body) {
+  if constexpr (kFrom < kCount) {
+    body(Index<kFrom>());
+    Repeat<kCount, kFrom + 1>(body);
   }
 }
+#define QUERN_LAMBDA_INLINE __attribute__((always_inline))
 
-template <int kRows>
+template <int kRows, int kVectors, bool kTail, bool kDiagonal, bool kAhead>
+void MultiplyTile(const Product& p, int64_t column) {
+  F32x16 sum[kRows][kVectors], row[kVectors];
+  const int64_t left = p.columns - column, a_row = p.a_row, a_step = p.a_step, b_row = p.b_row, c_row = p.c_row;
+  const float *a = p.a, *b = p.b + column;
+  float* c = p.c + column;
+  [[maybe_unused]] const int64_t distance = kAhead ? p.ahead - p.b : 0;
+  auto load_row = [&]() QUERN_LAMBDA_INLINE {
+    Repeat<kVectors>([&](auto v) QUERN_LAMBDA_INLINE {
+      row[v.value] = kTail ? LoadFirst(b, left, Zero()) : Load(b + v.value * kLanes);
+      if constexpr (kAhead) __builtin_prefetch(b + distance + v.value * kLanes, 0, 2);
+    });
+  };
+  auto step = [&](auto r) QUERN_LAMBDA_INLINE {
+    F32x16 x = Broadcast(a[r.value * a_row]);
+    Repeat<kVectors>([&](auto v)
+                         QUERN_LAMBDA_INLINE { sum[r.value][v.value] = Fma(x, row[v.value], sum[r.value][v.value]); });
+  };
+  if (p.add) {
+    Repeat<kRows>([&](auto r) QUERN_LAMBDA_INLINE {
+      Repeat<kVectors>(
+          [&](auto v) QUERN_LAMBDA_INLINE { sum[r.value][v.value] = Load(c + r.value * c_row + v.value * kLanes); });
+    });
+  } else {
+    Repeat<kRows>([&](auto r) QUERN_LAMBDA_INLINE {
+      Repeat<kVectors>([&](auto v) QUERN_LAMBDA_INLINE { sum[r.value][v.value] = Zero(); });
+    });
+  }
+  int64_t k = 0;
+  for (const int64_t common = p.depths[0]; k < common; ++k, a += a_step, b += b_row) {
+    load_row();
+    Repeat<kRows>(step);
+  }
+  if constexpr (kDiagonal) {
+    for (const int64_t longest = p.depths[kRows - 1]; k < longest; ++k, a += a_step, b += b_row) {
+      load_row();
+      Repeat<kRows>([&](auto r) QUERN_LAMBDA_INLINE {
+        if (k < p.depths[r.value]) step(r);
+      });
+    }
+  }
+  Repeat<kRows>([&](auto r) QUERN_LAMBDA_INLINE {
+    Repeat<kVectors>([&](auto v)
+                         QUERN_LAMBDA_INLINE { Store(c + r.value * c_row + v.value * kLanes, sum[r.value][v.value]); });
+  });
+}
+
+template <int kRows, bool kDiagonal, bool kAhead>
 void MultiplyRows(const Product& p) {
   constexpr int kMost = Vectors(kRows);
   const int64_t whole = p.columns / kLanes * kLanes;
   int64_t j = 0;
-  for (; j + kMost * kLanes <= whole; j += kMost * kLanes) MultiplyTile<kRows, kMost, false>(p, j, 0);
-  if constexpr (kMost == 4) {
-    switch ((whole - j) / kLanes) {
-      case 3:
-        MultiplyTile<kRows, 3, false>(p, j, 0);
-        break;
-      case 2:
-        MultiplyTile<kRows, 2, false>(p, j, 0);
-        break;
-      case 1:
-        MultiplyTile<kRows, 1, false>(p, j, 0);
-        break;
-      default:
-        break;
-    }
-  } else if constexpr (kMost == 2) {
-    if (j < whole) MultiplyTile<kRows, 1, false>(p, j, 0);
+  for (; j + kMost * kLanes <= whole; j += kMost * kLanes) MultiplyTile<kRows, kMost, false, kDiagonal, kAhead>(p, j);
+  if constexpr (kMost > 1) {
+    const int64_t vectors = (whole - j) / kLanes;
+    Repeat<kMost>([&](auto v) QUERN_LAMBDA_INLINE {
+      if constexpr (v.value > 0) {
+        if (vectors == v.value) MultiplyTile<kRows, v.value, false, kDiagonal, kAhead>(p, j);
+      }
+    });
   }
-  if (whole < p.columns) MultiplyTile<kRows, 1, true>(p, whole, p.columns - whole);
+  if (whole < p.columns) MultiplyTile<kRows, 1, true, kDiagonal, kAhead>(p, whole);
+}
+
+template <int kRows>
+void MultiplyAny(const Product& p) {
+  if (p.ahead != nullptr) return MultiplyRows<kRows, true, true>(p);
+  if (p.depths[kRows - 1] == p.depths[0]) return MultiplyRows<kRows, false, false>(p);
+  return MultiplyRows<kRows, true, false>(p);
 }
 
 // At most kGroup rows.
 QUERN_INLINE void Multiply(const Product& p, int64_t rows) {
   switch (rows) {
     case 6:
-      return MultiplyRows<6>(p);
+      return MultiplyAny<6>(p);
     case 5:
-      return MultiplyRows<5>(p);
+      return MultiplyAny<5>(p);
     case 4:
-      return MultiplyRows<4>(p);
+      return MultiplyAny<4>(p);
     case 3:
-      return MultiplyRows<3>(p);
+      return MultiplyAny<3>(p);
     case 2:
-      return MultiplyRows<2>(p);
+      return MultiplyAny<2>(p);
     case 1:
-      return MultiplyRows<1>(p);
+      return MultiplyAny<1>(p);
     default:
       return;
   }
@@ -117,6 +147,10 @@ QUERN_INLINE void Multiply(const Product& p, int64_t rows) {
 
 QUERN_INLINE int64_t WholeVectors(int64_t n) { return (n + kLanes - 1) / kLanes * kLanes; }
 QUERN_INLINE int64_t AtMost(int64_t a, int64_t b) { return a < b ? a : b; }
+
+QUERN_INLINE void Prefetch(const float* row, int64_t floats) {
+  for (int64_t i = 0; i < floats; i += kLanes) __builtin_prefetch(row + i);
+}
 
 // 0, 1, .., 15.
 QUERN_INLINE F32x16 LaneNumbers() {
