@@ -14,7 +14,8 @@ Var CausalAttention(const Var& q, const Var& k, const Var& v, const Sequences& s
   return AttentionCached(q.value(), k.value(), v.value(), sequences.layout(), scale, blocks);
 }
 
-void CheckSequences(const char* model, const Tensor& tokens, const Sequences& sequences, int64_t max_positions, int64_t layers) {
+void CheckSequences(const char* model, const Tensor& tokens, const Sequences& sequences, int64_t max_positions,
+                    int64_t layers) {
   CHECK(tokens.rank() == 1 && tokens.dtype() == DType::kI32) << model << ": tokens are i32 [N]; got " << tokens;
   CHECK(sequences.starts.size() >= 2 && sequences.starts.front() == 0 && sequences.tokens() == tokens.dim(0))
       << model << ": the sequences' starts run from 0 to N; got tokens " << tokens;

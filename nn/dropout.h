@@ -1,7 +1,8 @@
 // Dropout of one forward pass (Srivastava et al., 2014), applied only in training.
 //
-// Every place in a model that drops has a number of its own, its site. Site s draws the elements [s * 2^40, (s + 1) * 2^40) of the
-// stream (seed, kDropout, step, micro_batch), so no two sites of a step share a number and a mask depends on nothing else.
+// Every place in a model that drops has a number of its own, its site. Site s draws the elements [s * 2^40, (s + 1) *
+// 2^40) of the stream (seed, kDropout, step, micro_batch), so no two sites of a step share a number and a mask depends
+// on nothing else.
 #ifndef QUERN_NN_DROPOUT_H_
 #define QUERN_NN_DROPOUT_H_
 

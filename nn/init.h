@@ -1,4 +1,5 @@
-// Random initialisation. Element i of parameter p is a pure function of (seed, p, i): the same at any thread count, on any machine.
+// Random initialisation. Element i of parameter p is a pure function of (seed, p, i): the same at any thread count, on
+// any machine.
 #ifndef QUERN_NN_INIT_H_
 #define QUERN_NN_INIT_H_
 
@@ -8,8 +9,8 @@
 
 namespace quern::nn {
 
-// The standard normal quantile, by rational approximation (Wichura, "Algorithm AS 241", 1988, PPND16: relative error about 1e-16).
-// Only +, -, *, / and sqrt, so that no math library's rounding shows in the weights. `u` in (0, 1).
+// The standard normal quantile, by rational approximation (Wichura, "Algorithm AS 241", 1988, PPND16: relative error
+// about 1e-16). Only +, -, *, / and sqrt, so that no math library's rounding shows in the weights. `u` in (0, 1).
 double NormalQuantile(double u);
 
 // Fills parameters in the order in which it meets them; that order is their index.

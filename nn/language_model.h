@@ -26,7 +26,8 @@ struct ForwardOptions {
   std::vector<int32_t> logit_rows;
 };
 
-// Called for every parameter once, in the order of the file; `name` is the Hugging Face name ("transformer.h.0.ln_1.weight").
+// Called for every parameter once, in the order of the file; `name` is the Hugging Face name
+// ("transformer.h.0.ln_1.weight").
 using ParameterVisitor = std::function<void(std::string_view name, Var& parameter)>;
 
 class LanguageModel {
@@ -47,14 +48,15 @@ class LanguageModel {
   virtual int64_t heads() const = 0;
   virtual int64_t kv_heads() const = 0;
   virtual int64_t head_dim() const = 0;
-  virtual int32_t bos_token_id() const = 0;   // -1: none
+  virtual int32_t bos_token_id() const = 0;  // -1: none
   virtual int32_t eos_token_id() const = 0;
   // All that end a text: eos_token_id() first; empty for none.
   virtual std::vector<int32_t> eos_token_ids() const = 0;
 
   int64_t CountParameters();
-  // Floating-point operations of one forward and backward pass per token, 6 per weight that is multiplied plus attention's
-  // 12 * layers * width * context (Chowdhery et al., "PaLM", 2022, appendix B). Tables that are only looked up in cost nothing.
+  // Floating-point operations of one forward and backward pass per token, 6 per weight that is multiplied plus
+  // attention's 12 * layers * width * context (Chowdhery et al., "PaLM", 2022, appendix B). Tables that are only looked
+  // up in cost nothing.
   double TrainingFlopsPerToken(int64_t context);
 
   // ---- For nn/models and nn/model_folder.
@@ -73,8 +75,8 @@ class LanguageModel {
   virtual int64_t MultipliedWeights() = 0;
 };
 
-// A model of `config` with random weights (as the papers say; functions of `seed` alone). InvalidArgument names the field that
-// does not fit (n_head does not divide n_embd, ...). ResourceExhausted when it would not fit in memory.
+// A model of `config` with random weights (as the papers say; functions of `seed` alone). InvalidArgument names the
+// field that does not fit (n_head does not divide n_embd, ...). ResourceExhausted when it would not fit in memory.
 absl::StatusOr<std::unique_ptr<LanguageModel>> MakeModel(const ModelConfig& config, uint64_t seed);
 
 }  // namespace quern

@@ -18,8 +18,9 @@ class Linear {
   // A head that shares an embedding's table [out, in].
   static Linear Tied(const Var& table);
 
-  // x: [..., in]; returns [..., out]. While a gradient of the weight is wanted it is used as it lies. Otherwise it is packed at the
-  // first call and kept so until the parameter is written or replaced. The bits are the same. Not thread-safe.
+  // x: [..., in]; returns [..., out]. While a gradient of the weight is wanted it is used as it lies. Otherwise it is
+  // packed at the first call and kept so until the parameter is written or replaced. The bits are the same. Not
+  // thread-safe.
   Var operator()(const Var& x);
 
   // NAME.weight, NAME.bias.

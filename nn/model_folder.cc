@@ -62,7 +62,8 @@ Json GenerationConfig(const LanguageModel& model) {
 absl::StatusOr<ModelConfig> ModelConfigFromJson(const Json& json) {
   if (!json.is_object()) return absl::InvalidArgumentError("config.json: must hold an object.");
   ASSIGN_OR_RETURN(std::string model_type, JsonString(json, "model_type", kConfigJson));
-  RETURN_IF_ERROR(RefuseUnless(json, "quantization_config", Json::object(), "quantised weights in this form are not read. Use the model's bf16 or f32 weights."));
+  RETURN_IF_ERROR(RefuseUnless(json, "quantization_config", Json::object(),
+                               "quantised weights in this form are not read. Use the model's bf16 or f32 weights."));
   RETURN_IF_ERROR(RefuseUnless(json, "is_encoder_decoder", false, "only decoders are implemented."));
   std::vector<std::string> known;
   for (const Architecture& architecture : Architectures()) {
@@ -74,8 +75,9 @@ absl::StatusOr<ModelConfig> ModelConfigFromJson(const Json& json) {
       return config;
     }
   }
-  return absl::InvalidArgumentError(absl::StrCat("config.json: model_type \"", model_type, "\" is not implemented; those that are: ",
-                                                 KnownModelTypes(), ".", DidYouMean(model_type, known)));
+  return absl::InvalidArgumentError(absl::StrCat("config.json: model_type \"", model_type,
+                                                 "\" is not implemented; those that are: ", KnownModelTypes(), ".",
+                                                 DidYouMean(model_type, known)));
 }
 
 Json ModelConfigToJson(const ModelConfig& config) {
@@ -87,8 +89,9 @@ Json ModelConfigToJson(const ModelConfig& config) {
 absl::StatusOr<ModelConfig> ReadModelConfig(const std::string& folder) {
   std::string path = JoinPath(folder, "config.json");
   if (!FileExists(path)) {
-    return absl::NotFoundError(absl::StrCat(folder, IsFolder(folder) ? " has no config.json" : " is not a folder",
-                                            "; a model folder holds config.json, model.safetensors and tokenizer.json."));
+    return absl::NotFoundError(
+        absl::StrCat(folder, IsFolder(folder) ? " has no config.json" : " is not a folder",
+                     "; a model folder holds config.json, model.safetensors and tokenizer.json."));
   }
   ASSIGN_OR_RETURN(Json json, ReadJsonFile(path, kMaxConfigBytes));
   if (!json.is_object()) return absl::InvalidArgumentError(absl::StrCat(path, ": must hold an object."));

@@ -20,8 +20,8 @@
 
 namespace quern {
 
-// config.json of the folder. NotFound says what a model folder holds. An architecture that is not ours is InvalidArgument with
-// the list of those that are.
+// config.json of the folder. NotFound says what a model folder holds. An architecture that is not ours is
+// InvalidArgument with the list of those that are.
 absl::StatusOr<ModelConfig> ReadModelConfig(const std::string& folder);
 // From and to the text of config.json. The writing opens in Hugging Face transformers as it is.
 absl::StatusOr<ModelConfig> ModelConfigFromJson(const Json& json);

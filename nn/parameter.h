@@ -1,5 +1,6 @@
-// Parameters before they have memory. Models are built of skeletons: names and shapes that can be visited, counted and checked
-// against a file before a byte is allocated. MakeModel then allocates and initialises; LoadModel puts the file's tensors in.
+// Parameters before they have memory. Models are built of skeletons: names and shapes that can be visited, counted and
+// checked against a file before a byte is allocated. MakeModel then allocates and initialises; LoadModel puts the
+// file's tensors in.
 #ifndef QUERN_NN_PARAMETER_H_
 #define QUERN_NN_PARAMETER_H_
 

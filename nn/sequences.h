@@ -1,7 +1,8 @@
-// Sequences: which rows of a token batch belong together, where each token stands, and where earlier keys and values are.
+// Sequences: which rows of a token batch belong together, where each token stands, and where earlier keys and values
+// are.
 //
-// One forward serves training (equal sequences, no cache), packed documents (more starts), scoring, and the serving engine
-// (prefill chunks and decode rows in one call, with a cache).
+// One forward serves training (equal sequences, no cache), packed documents (more starts), scoring, and the serving
+// engine (prefill chunks and decode rows in one call, with a cache).
 #ifndef QUERN_NN_SEQUENCES_H_
 #define QUERN_NN_SEQUENCES_H_
 

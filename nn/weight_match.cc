@@ -107,9 +107,12 @@ class Matcher {
     used_.insert(found);
     const SafetensorsEntry& entry = *file_.entry(found);
     if (!(entry.shape == parameter.shape())) {
-      misfits_.push_back(absl::StrCat(found, " is ", ToString(entry.shape), ", the config says ", ToString(parameter.shape())));
-    } else if (entry.dtype->name != "F32" && entry.dtype->name != "F16" && entry.dtype->name != "BF16" && entry.dtype->name != "F64") {
-      misfits_.push_back(absl::StrCat(found, " is of dtype ", std::string(entry.dtype->name), ", F32, BF16 or F16 is needed"));
+      misfits_.push_back(
+          absl::StrCat(found, " is ", ToString(entry.shape), ", the config says ", ToString(parameter.shape())));
+    } else if (entry.dtype->name != "F32" && entry.dtype->name != "F16" && entry.dtype->name != "BF16" &&
+               entry.dtype->name != "F64") {
+      misfits_.push_back(
+          absl::StrCat(found, " is of dtype ", std::string(entry.dtype->name), ", F32, BF16 or F16 is needed"));
     }
     matched_.push_back({parameter, found});
   }
@@ -119,7 +122,8 @@ class Matcher {
     if (found.empty()) return;
     used_.insert(found);
     absl::StatusOr<Tensor> tensor = file_.FindAs(found, DType::kF32);
-    if (!tensor.ok() || !AllZero(tensor->Contiguous())) misfits_.push_back(absl::StrCat(found, " is not zero, the config says bias false"));
+    if (!tensor.ok() || !AllZero(tensor->Contiguous()))
+      misfits_.push_back(absl::StrCat(found, " is not zero, the config says bias false"));
   }
 
   // Some writers store a tied head a second time.
@@ -128,7 +132,8 @@ class Matcher {
     used_.insert("lm_head.weight");
     const std::string& table_name = matched_[0].file_name;  // Visit starts with the token table
     if (!misfits_.empty() || !missing_.empty()) return;
-    absl::StatusOr<Tensor> head = file_.FindAs("lm_head.weight", DType::kF32), table = file_.FindAs(table_name, DType::kF32);
+    absl::StatusOr<Tensor> head = file_.FindAs("lm_head.weight", DType::kF32),
+                           table = file_.FindAs(table_name, DType::kF32);
     bool equal = head.ok() && table.ok() && head->shape() == table->shape() &&
                  std::memcmp(head->raw(), table->raw(), static_cast<size_t>(table->bytes())) == 0;
     if (!equal) {
@@ -148,16 +153,17 @@ class Matcher {
     std::string witness, foreign = ForeignArchitecture(architecture_, file_, &witness);
     std::string own(architecture_.name);
     if (!foreign.empty()) {
-      return absl::InvalidArgumentError(absl::StrCat(path, " holds the weights of ", foreign, " (it has a tensor \"", witness,
-                                                     "\"), but the config says ", own,
+      return absl::InvalidArgumentError(absl::StrCat(path, " holds the weights of ", foreign, " (it has a tensor \"",
+                                                     witness, "\"), but the config says ", own,
                                                      ". Use the config.json that belongs to these weights."));
     }
     for (size_t i = 0; i < std::min(missing_.size(), kSuggested); ++i) {
       std::string near = unexpected_.size() <= 2000 ? Nearest(missing_[i], unexpected_) : "";
       if (!near.empty()) absl::StrAppend(&missing_[i], " (the file has \"", near, "\")");
     }
-    return absl::InvalidArgumentError(absl::StrCat(path, " does not fit its config (", own, ")", Listed("missing", missing_),
-                                                   Listed("unexpected", unexpected_), Listed("not as it should be", misfits_), "."));
+    return absl::InvalidArgumentError(absl::StrCat(path, " does not fit its config (", own, ")",
+                                                   Listed("missing", missing_), Listed("unexpected", unexpected_),
+                                                   Listed("not as it should be", misfits_), "."));
   }
 
   LanguageModel& model_;

@@ -17,9 +17,10 @@ struct MatchedWeight {
   std::string file_name;  // with or without the architecture's prefix
 };
 
-// Every parameter has its tensor, of its shape and of a dtype that converts to f32, and the file holds nothing else but buffers,
-// zeros that the model does without, and a copy of a tied head. Otherwise InvalidArgument: the missing tensors (with the nearest
-// unexpected name), the unexpected and the misshapen ones, or, where the file is plainly of another architecture, both by name.
+// Every parameter has its tensor, of its shape and of a dtype that converts to f32, and the file holds nothing else but
+// buffers, zeros that the model does without, and a copy of a tied head. Otherwise InvalidArgument: the missing tensors
+// (with the nearest unexpected name), the unexpected and the misshapen ones, or, where the file is plainly of another
+// architecture, both by name.
 absl::StatusOr<std::vector<MatchedWeight>> MatchWeights(LanguageModel& model, const Architecture& architecture,
                                                         const SafetensorsModel& file, const std::string& path);
 

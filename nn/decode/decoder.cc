@@ -42,13 +42,14 @@ absl::Status ValidateRequest(const LanguageModel& model, const DecodeRequest& re
                                                    " is outside the model's vocabulary of ", model.vocab_size(), "."));
   }
   if (request.max_new_tokens < 1) {
-    return absl::InvalidArgumentError(absl::StrCat("max_new_tokens is ", request.max_new_tokens, "; it must be at least 1."));
+    return absl::InvalidArgumentError(
+        absl::StrCat("max_new_tokens is ", request.max_new_tokens, "; it must be at least 1."));
   }
   int64_t length = static_cast<int64_t>(request.prompt.size()) + request.max_new_tokens;
   if (length > model.max_positions()) {
-    return absl::InvalidArgumentError(absl::StrCat("prompt (", request.prompt.size(), " tokens) and max_new_tokens (",
-                                                   request.max_new_tokens, ") are ", length - model.max_positions(),
-                                                   " tokens more than the model's ", model.max_positions(), " positions."));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "prompt (", request.prompt.size(), " tokens) and max_new_tokens (", request.max_new_tokens, ") are ",
+        length - model.max_positions(), " tokens more than the model's ", model.max_positions(), " positions."));
   }
   return absl::OkStatus();
 }
@@ -78,10 +79,14 @@ int64_t DefaultCacheTokens(const LanguageModel& model) {
 
 std::string_view Name(FinishReason reason) {
   switch (reason) {
-    case FinishReason::kNone: return "";
-    case FinishReason::kStop: return "stop";
-    case FinishReason::kLength: return "length";
-    case FinishReason::kCancelled: return "cancelled";
+    case FinishReason::kNone:
+      return "";
+    case FinishReason::kStop:
+      return "stop";
+    case FinishReason::kLength:
+      return "length";
+    case FinishReason::kCancelled:
+      return "cancelled";
   }
   return "";
 }
@@ -139,7 +144,8 @@ struct Decoder::Impl {
       Running& sequence = sequences.at(piece.id);
       std::span<const int32_t> tokens(&sequence.last, 1);
       if (!sequence.decoding()) {
-        tokens = std::span<const int32_t>(sequence.request.prompt).subspan(static_cast<size_t>(sequence.cached), static_cast<size_t>(piece.tokens));
+        tokens = std::span<const int32_t>(sequence.request.prompt)
+                     .subspan(static_cast<size_t>(sequence.cached), static_cast<size_t>(piece.tokens));
       }
       bool chooses = sequence.decoding() || piece.tokens == sequence.prompt_left();
       batch.Add(tokens, sequence.cached, sequence.blocks, chooses ? WantLogits::kLastRow : WantLogits::kNone);
@@ -192,13 +198,15 @@ absl::StatusOr<SequenceId> Decoder::Add(DecodeRequest request) {
   RETURN_IF_ERROR(ValidateRequest(*impl_->model, request));
   int64_t needed = BlocksNeeded(request), whole = impl_->cache->blocks();
   if (needed > whole) {
-    return absl::InvalidArgumentError(absl::StrCat("prompt and max_new_tokens need ", needed * kKeyBlock, " positions, ",
-                                                   (needed - whole) * kKeyBlock, " more than the whole cache has."));
+    return absl::InvalidArgumentError(absl::StrCat("prompt and max_new_tokens need ", needed * kKeyBlock,
+                                                   " positions, ", (needed - whole) * kKeyBlock,
+                                                   " more than the whole cache has."));
   }
   std::optional<std::vector<int32_t>> blocks = impl_->cache->Allocate(needed);
   if (!blocks.has_value()) {
-    return absl::ResourceExhaustedError(absl::StrCat("the cache has ", impl_->cache->free_blocks() * kKeyBlock, " positions free, ",
-                                                     needed * kKeyBlock, " are needed; try again when something has finished."));
+    return absl::ResourceExhaustedError(absl::StrCat("the cache has ", impl_->cache->free_blocks() * kKeyBlock,
+                                                     " positions free, ", needed * kKeyBlock,
+                                                     " are needed; try again when something has finished."));
   }
   SequenceId id = impl_->next_id++;
   Running& sequence = impl_->sequences[id];
@@ -231,7 +239,8 @@ DecoderStats Decoder::stats() const {
   return stats;
 }
 
-absl::StatusOr<GenerateResult> Generate(LanguageModel* model, DecodeRequest request, const std::function<bool(int32_t)>& on_token) {
+absl::StatusOr<GenerateResult> Generate(LanguageModel* model, DecodeRequest request,
+                                        const std::function<bool(int32_t)>& on_token) {
   RETURN_IF_ERROR(ValidateRequest(*model, request));  // before a cache of that size is made
   DecoderOptions options;
   options.cache_tokens = BlocksNeeded(request) * kKeyBlock;

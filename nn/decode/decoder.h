@@ -1,12 +1,12 @@
-// Decoder: many sequences generated together, by one batched forward a step over paged keys and values. Tokens only: text, stop
-// strings and HTTP live above.
+// Decoder: many sequences generated together, by one batched forward a step over paged keys and values. Tokens only:
+// text, stop strings and HTTP live above.
 //
 //   auto decoder = Decoder::Create(model, {});
 //   auto id = (*decoder)->Add({.prompt = ids, .max_new_tokens = 64, .sampling = {.temperature = 0.8f, .seed = 7}});
 //   while (!(*decoder)->idle()) for (const DecodeOutput& out : (*decoder)->Step()) ...
 //
-// A request's tokens depend on the model, its prompt and its sampling options alone: not on what else is decoded, nor on chunking.
-// Not thread-safe: one engine thread owns it.
+// A request's tokens depend on the model, its prompt and its sampling options alone: not on what else is decoded, nor
+// on chunking. Not thread-safe: one engine thread owns it.
 #ifndef QUERN_NN_DECODE_DECODER_H_
 #define QUERN_NN_DECODE_DECODER_H_
 
@@ -23,11 +23,12 @@
 
 namespace quern {
 
-// Asked after each token; true ends the sequence (finish reason kStop). The token that stopped it is part of the output.
+// Asked after each token; true ends the sequence (finish reason kStop). The token that stopped it is part of the
+// output.
 using StopFn = std::function<bool(int32_t token)>;
 
 struct DecodeRequest {
-  std::vector<int32_t> prompt;     // at least one token
+  std::vector<int32_t> prompt;  // at least one token
   int32_t max_new_tokens = 128;
   SamplingOptions sampling;
   std::vector<int32_t> stop_tokens;  // end of sequence ids
@@ -41,14 +42,14 @@ using SequenceId = int64_t;
 
 struct DecodeOutput {
   SequenceId id = 0;
-  int32_t token = -1;      // -1: no token (cancelled)
-  float logprob = 0;       // log-probability under the model (temperature 1, no truncation)
+  int32_t token = -1;  // -1: no token (cancelled)
+  float logprob = 0;   // log-probability under the model (temperature 1, no truncation)
   FinishReason finish = FinishReason::kNone;
 };
 
 struct DecoderOptions {
-  int64_t cache_tokens = 0;      // capacity of the KV cache in positions; 0: eight contexts of the model, or what fits
-  int32_t prefill_chunk = 256;   // prompt tokens per sequence and step
+  int64_t cache_tokens = 0;     // capacity of the KV cache in positions; 0: eight contexts of the model, or what fits
+  int32_t prefill_chunk = 256;  // prompt tokens per sequence and step
   int32_t max_batch_tokens = 512;
 };
 
@@ -60,17 +61,20 @@ struct DecoderStats {
 
 class Decoder {
  public:
-  // `model` outlives the decoder. ResourceExhausted when the cache does not fit in memory; InvalidArgument names a bad option.
+  // `model` outlives the decoder. ResourceExhausted when the cache does not fit in memory; InvalidArgument names a bad
+  // option.
   static absl::StatusOr<std::unique_ptr<Decoder>> Create(LanguageModel* model, const DecoderOptions& options);
   ~Decoder();
 
-  // InvalidArgument: empty prompt, token out of range, prompt + max_new_tokens beyond the model's positions or the whole cache
-  // (says by how much), bad sampling. ResourceExhausted: no room now; try again after a Step that finished something.
+  // InvalidArgument: empty prompt, token out of range, prompt + max_new_tokens beyond the model's positions or the
+  // whole cache (says by how much), bad sampling. ResourceExhausted: no room now; try again after a Step that finished
+  // something.
   absl::StatusOr<SequenceId> Add(DecodeRequest request);
   // The sequence ends at the next Step with kCancelled. Unknown ids are ignored.
   void Cancel(SequenceId id);
-  // One forward over one row of every running sequence and chunks of waiting prompts, oldest first, up to max_batch_tokens rows (a
-  // quarter of them is kept for prompts where any wait; running sequences take turns where they are too many).
+  // One forward over one row of every running sequence and chunks of waiting prompts, oldest first, up to
+  // max_batch_tokens rows (a quarter of them is kept for prompts where any wait; running sequences take turns where
+  // they are too many).
   std::vector<DecodeOutput> Step();
   bool idle() const;
   DecoderStats stats() const;
@@ -88,7 +92,8 @@ struct GenerateResult {
   double prefill_seconds = 0, decode_seconds = 0;
 };
 // One request from start to end. `on_token`, if set, sees each token as it comes; false cancels.
-absl::StatusOr<GenerateResult> Generate(LanguageModel* model, DecodeRequest request, const std::function<bool(int32_t)>& on_token = {});
+absl::StatusOr<GenerateResult> Generate(LanguageModel* model, DecodeRequest request,
+                                        const std::function<bool(int32_t)>& on_token = {});
 
 // How eval measures speed: an engine handed in by cli/, so that eval never sees serve.
 struct SpeedSample {

@@ -16,7 +16,8 @@ absl::StatusOr<std::unique_ptr<KvCache>> KvCache::Create(const LanguageModel& mo
   return std::unique_ptr<KvCache>(new KvCache(model, blocks));
 }
 
-KvCache::KvCache(const LanguageModel& model, int64_t blocks) : blocks_(blocks), used_(static_cast<size_t>(blocks), false) {
+KvCache::KvCache(const LanguageModel& model, int64_t blocks)
+    : blocks_(blocks), used_(static_cast<size_t>(blocks), false) {
   for (int64_t id = blocks - 1; id >= 0; --id) free_.push_back(static_cast<int32_t>(id));
   for (int64_t layer = 0; layer < model.layers(); ++layer) {
     layers_.push_back(MakeKvBlocks(blocks, model.kv_heads(), model.head_dim()));
@@ -36,7 +37,8 @@ std::optional<std::vector<int32_t>> KvCache::Allocate(int64_t count) {
 
 void KvCache::Free(const std::vector<int32_t>& ids) {
   for (int32_t id : ids) {
-    CHECK(id >= 0 && id < blocks_ && used_[static_cast<size_t>(id)]) << "KvCache: block " << id << " was not handed out.";
+    CHECK(id >= 0 && id < blocks_ && used_[static_cast<size_t>(id)])
+        << "KvCache: block " << id << " was not handed out.";
     used_[static_cast<size_t>(id)] = false;
     free_.push_back(id);
   }

@@ -1,6 +1,6 @@
-// KvCache: keys and values of many sequences in shared blocks of 64 positions, handed out and taken back one by one, so that no
-// memory is lost to sequences of different lengths (Kwon et al., "Efficient Memory Management for Large Language Model Serving with
-// PagedAttention", 2023).
+// KvCache: keys and values of many sequences in shared blocks of 64 positions, handed out and taken back one by one, so
+// that no memory is lost to sequences of different lengths (Kwon et al., "Efficient Memory Management for Large
+// Language Model Serving with PagedAttention", 2023).
 #ifndef QUERN_NN_DECODE_KV_CACHE_H_
 #define QUERN_NN_DECODE_KV_CACHE_H_
 

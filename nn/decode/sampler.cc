@@ -24,7 +24,8 @@ int32_t Greatest(std::span<const float> logits) {
   return best;
 }
 
-// softmax(logits / temperature). The maximum is taken off in f64 first, so that no temperature overflows; NaN counts as -inf.
+// softmax(logits / temperature). The maximum is taken off in f64 first, so that no temperature overflows; NaN counts as
+// -inf.
 std::vector<float> Probabilities(std::span<const float> logits, float max, float temperature) {
   Tensor scaled = Tensor::Empty({1, static_cast<int64_t>(logits.size())}, DType::kF32);
   float* z = scaled.mutable_data<float>();
@@ -35,8 +36,8 @@ std::vector<float> Probabilities(std::span<const float> logits, float max, float
   return Softmax(scaled).ToVector<float>();
 }
 
-// Ids by falling probability, as many as asked for: the head of the order is sorted in growing pieces, since most draws need
-// few of a large vocabulary.
+// Ids by falling probability, as many as asked for: the head of the order is sorted in growing pieces, since most draws
+// need few of a large vocabulary.
 class RankedIds {
  public:
   explicit RankedIds(const std::vector<float>& p) : p_(p), ids_(p.size()) { std::iota(ids_.begin(), ids_.end(), 0); }
@@ -45,7 +46,8 @@ class RankedIds {
     while (rank >= sorted_) {
       size_t end = std::min(ids_.size(), std::max<size_t>(64, sorted_ * 4));
       auto before = [this](int32_t a, int32_t b) { return p_[a] != p_[b] ? p_[a] > p_[b] : a < b; };
-      std::partial_sort(ids_.begin() + static_cast<int64_t>(sorted_), ids_.begin() + static_cast<int64_t>(end), ids_.end(), before);
+      std::partial_sort(ids_.begin() + static_cast<int64_t>(sorted_), ids_.begin() + static_cast<int64_t>(end),
+                        ids_.end(), before);
       sorted_ = end;
     }
     return ids_[rank];
@@ -83,9 +85,11 @@ void Truncate(std::vector<float>& p, int32_t top_k, float top_p) {
 
 absl::Status ValidateSampling(const SamplingOptions& options) {
   if (!(options.temperature >= 0 && options.temperature <= 100)) {
-    return absl::InvalidArgumentError(absl::StrCat("temperature is ", options.temperature, "; it must be in [0, 100]."));
+    return absl::InvalidArgumentError(
+        absl::StrCat("temperature is ", options.temperature, "; it must be in [0, 100]."));
   }
-  if (options.top_k < 0) return absl::InvalidArgumentError(absl::StrCat("top_k is ", options.top_k, "; it must be 0 (all) or more."));
+  if (options.top_k < 0)
+    return absl::InvalidArgumentError(absl::StrCat("top_k is ", options.top_k, "; it must be 0 (all) or more."));
   if (!(options.top_p > 0 && options.top_p <= 1)) {
     return absl::InvalidArgumentError(absl::StrCat("top_p is ", options.top_p, "; it must be in (0, 1]."));
   }

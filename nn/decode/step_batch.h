@@ -21,7 +21,8 @@ class StepBatch {
   void Add(std::span<const int32_t> tokens, int32_t past, std::span<const int32_t> blocks, WantLogits want);
 
   int64_t rows() const { return static_cast<int64_t>(tokens_.size()); }
-  // Runs the forward under NoGrad. Returns the wanted rows in the order added, f32 [wanted, V]; undefined when none is wanted.
+  // Runs the forward under NoGrad. Returns the wanted rows in the order added, f32 [wanted, V]; undefined when none is
+  // wanted.
   Tensor Forward(LanguageModel& model);
 
  private:

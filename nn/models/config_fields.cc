@@ -16,12 +16,13 @@ void FieldChecks::Int(std::string_view field, int64_t value, int64_t min, int64_
 
 void FieldChecks::Number(std::string_view field, double value, double min, double max, bool closed) {
   if (!status_.ok() || (std::isfinite(value) && (value > min || (closed && value == min)) && value < max)) return;
-  status_ = absl::InvalidArgumentError(absl::StrCat("model config: ", std::string(field), " is ", value, "; it must be in ",
-                                                    closed ? "[" : "(", min, ", ", max, ")."));
+  status_ = absl::InvalidArgumentError(absl::StrCat("model config: ", std::string(field), " is ", value,
+                                                    "; it must be in ", closed ? "[" : "(", min, ", ", max, ")."));
 }
 
 void FieldChecks::That(bool holds, std::string_view otherwise) {
-  if (status_.ok() && !holds) status_ = absl::InvalidArgumentError(absl::StrCat("model config: ", std::string(otherwise)));
+  if (status_.ok() && !holds)
+    status_ = absl::InvalidArgumentError(absl::StrCat("model config: ", std::string(otherwise)));
 }
 
 absl::StatusOr<int64_t> ConfigInt(const Json& json, std::string_view field, std::string_view alias, int64_t max,
@@ -47,9 +48,12 @@ absl::StatusOr<std::vector<int32_t>> ConfigTokenIds(const Json& json, std::strin
   if (found == json.end()) {
     ids = std::move(fallback);
   } else if (found->is_array()) {
-    if (found->size() > 1024) return absl::InvalidArgumentError(absl::StrCat("config.json: ", std::string(field), " lists more than 1024 ids."));
+    if (found->size() > 1024)
+      return absl::InvalidArgumentError(
+          absl::StrCat("config.json: ", std::string(field), " lists more than 1024 ids."));
     for (const Json& id : *found) {
-      if (!id.is_number_integer()) return absl::InvalidArgumentError(absl::StrCat("config.json: ", std::string(field), " must hold token ids."));
+      if (!id.is_number_integer())
+        return absl::InvalidArgumentError(absl::StrCat("config.json: ", std::string(field), " must hold token ids."));
       if (id >= 0 && id < vocab_size) ids.push_back(id.get<int32_t>());
     }
   } else if (!found->is_null()) {

@@ -39,8 +39,8 @@ absl::StatusOr<int64_t> ConfigInt(const Json& json, std::string_view field, std:
 // OK when the field is absent, null, or equal to `neutral`. Else InvalidArgument: "config.json: FIELD is VALUE; WHY".
 absl::Status RefuseUnless(const Json& json, std::string_view field, const Json& neutral, std::string_view why);
 
-// A token id or a list of them (eos_token_id); ids outside [0, vocab_size) can never be met and are left out. `fallback` where
-// the field is absent; null means none.
+// A token id or a list of them (eos_token_id); ids outside [0, vocab_size) can never be met and are left out.
+// `fallback` where the field is absent; null means none.
 absl::StatusOr<std::vector<int32_t>> ConfigTokenIds(const Json& json, std::string_view field, int64_t vocab_size,
                                                     std::vector<int32_t> fallback);
 // null, a number, or a list.

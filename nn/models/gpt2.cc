@@ -52,12 +52,12 @@ Var Gpt2::Forward(const Tensor& tokens, const Sequences& sequences, const Forwar
 
 Var Gpt2::Attend(Block& block, const Var& x, const Sequences& sequences, int64_t layer) {
   int64_t N = x.dim(0), C = x.dim(1), H = heads(), D = head_dim();
-  Var qkv = block.c_attn(x);                                                    // [N,3C]
-  Var q = Reshape(SliceColumns(qkv, 0, C), {N, H, D});                          // [N,H,D]
-  Var k = Reshape(SliceColumns(qkv, C, 2 * C), {N, H, D});                      // [N,H,D]
-  Var v = Reshape(SliceColumns(qkv, 2 * C, 3 * C), {N, H, D});                  // [N,H,D]
-  Var y = Reshape(nn::CausalAttention(q, k, v, sequences, layer), {N, C});      // [N,C]
-  return block.attn_c_proj(y);                                                  // [N,C]
+  Var qkv = block.c_attn(x);                                                // [N,3C]
+  Var q = Reshape(SliceColumns(qkv, 0, C), {N, H, D});                      // [N,H,D]
+  Var k = Reshape(SliceColumns(qkv, C, 2 * C), {N, H, D});                  // [N,H,D]
+  Var v = Reshape(SliceColumns(qkv, 2 * C, 3 * C), {N, H, D});              // [N,H,D]
+  Var y = Reshape(nn::CausalAttention(q, k, v, sequences, layer), {N, C});  // [N,C]
+  return block.attn_c_proj(y);                                              // [N,C]
 }
 
 Var Gpt2::Mlp(Block& block, const Var& x) {

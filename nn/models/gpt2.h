@@ -1,7 +1,8 @@
 // GPT-2: Radford et al., "Language Models are Unsupervised Multitask Learners" (2019).
 //
-// A decoder-only transformer with learned positions, LayerNorm before each sublayer and after the last block, GELU, biases, and an
-// output head that shares the token table. Names and layouts are those of the Hugging Face file; its Conv1D weights are [in, out].
+// A decoder-only transformer with learned positions, LayerNorm before each sublayer and after the last block, GELU,
+// biases, and an output head that shares the token table. Names and layouts are those of the Hugging Face file; its
+// Conv1D weights are [in, out].
 #ifndef QUERN_NN_MODELS_GPT2_H_
 #define QUERN_NN_MODELS_GPT2_H_
 
@@ -23,8 +24,8 @@ class Gpt2 : public LanguageModel {
 
   Var Forward(const Tensor& tokens, const Sequences& sequences, const ForwardOptions& options) override;
   void Visit(const ParameterVisitor& visit) override;
-  // N(0, initializer_range) for tables and projections, those that end a residual branch divided by sqrt(2 n_layer); biases 0,
-  // gains 1.
+  // N(0, initializer_range) for tables and projections, those that end a residual branch divided by sqrt(2 n_layer);
+  // biases 0, gains 1.
   void InitializeWeights(uint64_t seed) override;
   std::vector<ZeroTensor> ImpliedZeros() const override;
 

@@ -12,16 +12,21 @@ namespace {
 
 // Hugging Face's names of the two functions that are here.
 const std::map<std::string, std::string>& Activations() {
-  static const auto* names = new std::map<std::string, std::string>{
-      {"gelu", "gelu"},          {"gelu_python", "gelu"},           {"gelu_new", "gelu_new"},
-      {"gelu_fast", "gelu_new"}, {"gelu_pytorch_tanh", "gelu_new"}, {"gelu_python_tanh", "gelu_new"},
-      {"gelu_accurate", "gelu_new"}};
+  static const auto* names = new std::map<std::string, std::string>{{"gelu", "gelu"},
+                                                                    {"gelu_python", "gelu"},
+                                                                    {"gelu_new", "gelu_new"},
+                                                                    {"gelu_fast", "gelu_new"},
+                                                                    {"gelu_pytorch_tanh", "gelu_new"},
+                                                                    {"gelu_python_tanh", "gelu_new"},
+                                                                    {"gelu_accurate", "gelu_new"}};
   return *names;
 }
 
 absl::Status RefuseOtherMaths(const Json& json) {
-  RETURN_IF_ERROR(RefuseUnless(json, "scale_attn_weights", true, "only attention scaled by 1/sqrt(head_dim) is implemented."));
-  RETURN_IF_ERROR(RefuseUnless(json, "scale_attn_by_inverse_layer_idx", false, "scores scaled by the layer's number are not implemented."));
+  RETURN_IF_ERROR(
+      RefuseUnless(json, "scale_attn_weights", true, "only attention scaled by 1/sqrt(head_dim) is implemented."));
+  RETURN_IF_ERROR(RefuseUnless(json, "scale_attn_by_inverse_layer_idx", false,
+                               "scores scaled by the layer's number are not implemented."));
   RETURN_IF_ERROR(RefuseUnless(json, "add_cross_attention", false, "cross-attention is not implemented."));
   RETURN_IF_ERROR(RefuseUnless(json, "pruned_heads", Json::object(), "pruned heads are not implemented."));
   return absl::OkStatus();
@@ -32,7 +37,8 @@ absl::Status RefuseOtherMaths(const Json& json) {
 int64_t Gpt2ParameterCount(const ModelConfig& config) {
   const Gpt2Config& c = config.gpt2();
   int64_t C = c.n_embd(), I = Gpt2Inner(c), V = c.vocab_size(), bias = c.bias() ? 1 : 0;
-  int64_t block = 4 * C * C + 2 * C * I + 2 * C + bias * (7 * C + I);  // bias: two norms 2C, c_attn 3C, projections 2C, c_fc I
+  int64_t block =
+      4 * C * C + 2 * C * I + 2 * C + bias * (7 * C + I);  // bias: two norms 2C, c_attn 3C, projections 2C, c_fc I
   return (V + c.n_positions()) * C + c.n_layer() * block + (1 + bias) * C + (c.tie_word_embeddings() ? 0 : V * C);
 }
 
@@ -48,7 +54,8 @@ absl::Status ValidateGpt2(const ModelConfig& config) {
   check.That(c.n_head() > 0 && c.n_embd() % c.n_head() == 0,
              absl::StrCat("n_head (", c.n_head(), ") must divide n_embd (", c.n_embd(), ")."));
   check.That(c.activation_function() == "gelu" || c.activation_function() == "gelu_new",
-             absl::StrCat("activation_function is \"", c.activation_function(), "\"; it must be \"gelu_new\" (tanh) or \"gelu\" (erf)."));
+             absl::StrCat("activation_function is \"", c.activation_function(),
+                          "\"; it must be \"gelu_new\" (tanh) or \"gelu\" (erf)."));
   check.Number("layer_norm_epsilon", c.layer_norm_epsilon(), 0, 1, /*closed=*/false);
   check.Number("embd_pdrop", c.embd_pdrop(), 0, 1, /*closed=*/true);
   check.Number("resid_pdrop", c.resid_pdrop(), 0, 1, /*closed=*/true);

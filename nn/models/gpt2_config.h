@@ -19,8 +19,9 @@ int64_t Gpt2ParameterCount(const ModelConfig& config);
 // InvalidArgument names the field that does not fit.
 absl::Status ValidateGpt2(const ModelConfig& config);
 
-// Absent fields take the defaults of transformers' GPT2Config. What changes the maths and is not done here is InvalidArgument by
-// name: scale_attn_weights false, scale_attn_by_inverse_layer_idx, add_cross_attention, other activations.
+// Absent fields take the defaults of transformers' GPT2Config. What changes the maths and is not done here is
+// InvalidArgument by name: scale_attn_weights false, scale_attn_by_inverse_layer_idx, add_cross_attention, other
+// activations.
 absl::StatusOr<ModelConfig> Gpt2FromJson(const Json& json);
 Json Gpt2ToJson(const ModelConfig& config);
 

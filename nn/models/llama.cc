@@ -1,4 +1,5 @@
-// N: tokens of all sequences, C: width, H, G: heads of queries and of keys, D: width of a head, I: width of the MLP, V: vocabulary.
+// N: tokens of all sequences, C: width, H, G: heads of queries and of keys, D: width of a head, I: width of the MLP, V:
+// vocabulary.
 #include "nn/models/llama.h"
 
 #include <string>
@@ -55,13 +56,13 @@ Var Llama::Forward(const Tensor& tokens, const Sequences& sequences, const Forwa
 
 Var Llama::Attend(Block& block, const Var& x, const Sequences& sequences, const RopeTable& rope, int64_t layer) {
   int64_t N = x.dim(0), H = heads(), G = kv_heads(), D = head_dim();
-  Var q = Reshape(block.q_proj(x), {N, H, D});                                   // [N,H,D]
-  Var k = Reshape(block.k_proj(x), {N, G, D});                                   // [N,G,D]
-  Var v = Reshape(block.v_proj(x), {N, G, D});                                   // [N,G,D]
-  q = Rope(q, sequences.positions, rope, RopePairing::kHalves);                  // [N,H,D]
-  k = Rope(k, sequences.positions, rope, RopePairing::kHalves);                  // [N,G,D]
-  Var y = Reshape(nn::CausalAttention(q, k, v, sequences, layer), {N, H * D});   // [N,H*D]
-  return block.o_proj(y);                                                        // [N,C]
+  Var q = Reshape(block.q_proj(x), {N, H, D});                                  // [N,H,D]
+  Var k = Reshape(block.k_proj(x), {N, G, D});                                  // [N,G,D]
+  Var v = Reshape(block.v_proj(x), {N, G, D});                                  // [N,G,D]
+  q = Rope(q, sequences.positions, rope, RopePairing::kHalves);                 // [N,H,D]
+  k = Rope(k, sequences.positions, rope, RopePairing::kHalves);                 // [N,G,D]
+  Var y = Reshape(nn::CausalAttention(q, k, v, sequences, layer), {N, H * D});  // [N,H*D]
+  return block.o_proj(y);                                                       // [N,C]
 }
 
 Var Llama::Mlp(Block& block, const Var& x) {

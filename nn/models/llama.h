@@ -1,8 +1,9 @@
-// Llama: Touvron et al., "LLaMA: Open and Efficient Foundation Language Models" (2023), and the models of its shape: Llama 1 to 3,
-// Mistral without a sliding window, Qwen2 (biases on q, k and v).
+// Llama: Touvron et al., "LLaMA: Open and Efficient Foundation Language Models" (2023), and the models of its shape:
+// Llama 1 to 3, Mistral without a sliding window, Qwen2 (biases on q, k and v).
 //
-// A decoder-only transformer with rotary positions, RMSNorm before each sublayer and after the last block, grouped queries and
-// a SwiGLU MLP. Names and layouts are those of the Hugging Face file; weights are [out, in], RoPE pairs channels (i, i + D/2).
+// A decoder-only transformer with rotary positions, RMSNorm before each sublayer and after the last block, grouped
+// queries and a SwiGLU MLP. Names and layouts are those of the Hugging Face file; weights are [out, in], RoPE pairs
+// channels (i, i + D/2).
 #ifndef QUERN_NN_MODELS_LLAMA_H_
 #define QUERN_NN_MODELS_LLAMA_H_
 
@@ -44,8 +45,8 @@ class Llama : public LanguageModel {
  private:
   struct Block {
     nn::RmsNorm input_layernorm, post_attention_layernorm;
-    nn::Linear q_proj, k_proj, v_proj, o_proj;   // C -> H D, Hkv D, Hkv D; H D -> C
-    nn::Linear gate_proj, up_proj, down_proj;    // C -> I, C -> I, I -> C
+    nn::Linear q_proj, k_proj, v_proj, o_proj;  // C -> H D, Hkv D, Hkv D; H D -> C
+    nn::Linear gate_proj, up_proj, down_proj;   // C -> I, C -> I, I -> C
   };
   const LlamaConfig& llama() const { return config_.llama(); }
   Var Attend(Block& block, const Var& x, const Sequences& sequences, const RopeTable& rope, int64_t layer);

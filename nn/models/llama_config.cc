@@ -15,8 +15,8 @@ struct FamilyDefaults {
   const char* architecture;
   int64_t vocab_size, intermediate_size, key_value_heads, max_positions;  // key_value_heads 0: as many as heads
   std::vector<int32_t> bos, eos;
-  bool attention_bias;     // the class's maths
-  bool reads_biases;       // whether attention_bias and mlp_bias are fields of the class
+  bool attention_bias;  // the class's maths
+  bool reads_biases;    // whether attention_bias and mlp_bias are fields of the class
 };
 
 const FamilyDefaults& Family(const std::string& model_type) {
@@ -34,7 +34,8 @@ bool Null(const Json& json, const char* field) {
 }
 
 // A window that covers the whole context changes nothing.
-absl::Status RefuseSlidingWindow(const Json& json, const std::string& model_type, int64_t layers, int64_t max_positions) {
+absl::Status RefuseSlidingWindow(const Json& json, const std::string& model_type, int64_t layers,
+                                 int64_t max_positions) {
   bool by_layers = false;
   if (auto types = json.find("layer_types"); types != json.end() && types->is_array()) {
     for (const Json& type : *types) by_layers = by_layers || type != "full_attention";
@@ -50,10 +51,10 @@ absl::Status RefuseSlidingWindow(const Json& json, const std::string& model_type
   if (json.contains("sliding_window") && json["sliding_window"].is_null()) return absl::OkStatus();
   ASSIGN_OR_RETURN(int64_t window, JsonIntOr(json, "sliding_window", kConfigJson, 1, int64_t{1} << 31, 4096));
   if (window >= max_positions) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      "config.json: sliding_window ", window, " is in use and shorter than max_position_embeddings ", max_positions,
-      "; attention within a window is not implemented. Set max_position_embeddings to ", window,
-      " to use this model on contexts that the window covers."));
+  return absl::InvalidArgumentError(
+      absl::StrCat("config.json: sliding_window ", window, " is in use and shorter than max_position_embeddings ",
+                   max_positions, "; attention within a window is not implemented. Set max_position_embeddings to ",
+                   window, " to use this model on contexts that the window covers."));
 }
 
 // The object that rotary parameters stand in, in either generation's place; null where there is none.
@@ -61,11 +62,12 @@ absl::StatusOr<const Json*> RopeObject(const Json& json) {
   for (const char* field : {"rope_parameters", "rope_scaling"}) {
     if (Null(json, field)) continue;
     const Json& rope = json[field];
-    if (!rope.is_object()) return absl::InvalidArgumentError(absl::StrCat("config.json: ", field, " must be an object or null."));
+    if (!rope.is_object())
+      return absl::InvalidArgumentError(absl::StrCat("config.json: ", field, " must be an object or null."));
     for (const auto& [key, value] : rope.items()) {
       if (value.is_object()) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("config.json: ", field, " has parameters per layer type (", key, "), which are not implemented."));
+        return absl::InvalidArgumentError(absl::StrCat("config.json: ", field, " has parameters per layer type (", key,
+                                                       "), which are not implemented."));
       }
     }
     return &rope;
@@ -83,7 +85,8 @@ absl::Status ReadRope(const Json& json, LlamaConfig& c) {
   RETURN_IF_ERROR(RefuseUnless(*rope, "partial_rotary_factor", 1.0, "only whole heads are rotated."));
   ASSIGN_OR_RETURN(theta, JsonNumberOr(*rope, "rope_theta", kWhat, theta));
   c.set_rope_theta(theta);
-  ASSIGN_OR_RETURN(std::string type, JsonStringOr(*rope, Null(*rope, "rope_type") ? "type" : "rope_type", kWhat, "default"));
+  ASSIGN_OR_RETURN(std::string type,
+                   JsonStringOr(*rope, Null(*rope, "rope_type") ? "type" : "rope_type", kWhat, "default"));
   if (type == "default") return absl::OkStatus();
   if (type != "linear" && type != "llama3") {
     return absl::InvalidArgumentError(
@@ -107,14 +110,16 @@ absl::Status ReadRope(const Json& json, LlamaConfig& c) {
 absl::Status ReadSizes(const Json& json, const FamilyDefaults& family, LlamaConfig& c) {
   ASSIGN_OR_RETURN(int64_t vocab_size, ConfigInt(json, "vocab_size", "", kMaxVocab, family.vocab_size));
   ASSIGN_OR_RETURN(int64_t hidden_size, ConfigInt(json, "hidden_size", "", kMaxWidth, 4096));
-  ASSIGN_OR_RETURN(int64_t intermediate_size, ConfigInt(json, "intermediate_size", "", kMaxInner, family.intermediate_size));
+  ASSIGN_OR_RETURN(int64_t intermediate_size,
+                   ConfigInt(json, "intermediate_size", "", kMaxInner, family.intermediate_size));
   ASSIGN_OR_RETURN(int64_t layers, ConfigInt(json, "num_hidden_layers", "", kMaxLayers, 32));
   ASSIGN_OR_RETURN(int64_t heads, ConfigInt(json, "num_attention_heads", "", kMaxWidth, 32));
   // Null means as many as heads in all three classes; absent means the class's default.
   int64_t absent_heads = json.contains("num_key_value_heads") ? 0 : family.key_value_heads;
   ASSIGN_OR_RETURN(int64_t kv_heads, ConfigInt(json, "num_key_value_heads", "", kMaxWidth, absent_heads));
   ASSIGN_OR_RETURN(int64_t head_dim, ConfigInt(json, "head_dim", "", kMaxWidth, 0));
-  ASSIGN_OR_RETURN(int64_t positions, ConfigInt(json, "max_position_embeddings", "", kMaxPositions, family.max_positions));
+  ASSIGN_OR_RETURN(int64_t positions,
+                   ConfigInt(json, "max_position_embeddings", "", kMaxPositions, family.max_positions));
   c.set_vocab_size(static_cast<int32_t>(vocab_size));
   c.set_hidden_size(static_cast<int32_t>(hidden_size));
   c.set_intermediate_size(static_cast<int32_t>(intermediate_size));
@@ -177,13 +182,17 @@ absl::Status ValidateLlama(const ModelConfig& config) {
   RETURN_IF_ERROR(check.status());
   // Also with a head_dim of its own: transformers asks for it.
   check.That(c.hidden_size() % c.num_attention_heads() == 0 || (c.head_dim() > 0 && c.model_type() != "llama"),
-             absl::StrCat("num_attention_heads (", c.num_attention_heads(), ") must divide hidden_size (", c.hidden_size(), ")."));
+             absl::StrCat("num_attention_heads (", c.num_attention_heads(), ") must divide hidden_size (",
+                          c.hidden_size(), ")."));
   check.That(c.num_attention_heads() % LlamaKvHeads(c) == 0,
-             absl::StrCat("num_key_value_heads (", LlamaKvHeads(c), ") must divide num_attention_heads (", c.num_attention_heads(), ")."));
-  check.That(LlamaHeadDim(c) % 2 == 0, absl::StrCat("head_dim (", LlamaHeadDim(c), ") must be even: RoPE turns pairs."));
+             absl::StrCat("num_key_value_heads (", LlamaKvHeads(c), ") must divide num_attention_heads (",
+                          c.num_attention_heads(), ")."));
+  check.That(LlamaHeadDim(c) % 2 == 0,
+             absl::StrCat("head_dim (", LlamaHeadDim(c), ") must be even: RoPE turns pairs."));
   check.Int("num_attention_heads * head_dim", c.num_attention_heads() * LlamaHeadDim(c), 1, kMaxInner);
   check.That(c.model_type() != "qwen2" || c.attention_bias(), "attention_bias must be true for model_type qwen2.");
-  check.That(c.model_type() != "mistral" || !c.attention_bias(), "attention_bias must be false for model_type mistral.");
+  check.That(c.model_type() != "mistral" || !c.attention_bias(),
+             "attention_bias must be false for model_type mistral.");
   check.That(c.model_type() == "llama" || !c.mlp_bias(), "mlp_bias must be false but for model_type llama.");
   check.Number("rms_norm_eps", c.rms_norm_eps(), 0, 1, /*closed=*/false);
   check.Number("rope_theta", c.rope_theta(), 1, 1e18, /*closed=*/true);

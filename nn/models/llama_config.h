@@ -23,10 +23,10 @@ int64_t LlamaParameterCount(const ModelConfig& config);
 // InvalidArgument names the field that does not fit.
 absl::Status ValidateLlama(const ModelConfig& config);
 
-// Absent fields take the defaults of transformers' LlamaConfig, MistralConfig or Qwen2Config. Rotary parameters are read from
-// rope_parameters (transformers 5) or rope_theta and rope_scaling (4). What changes the maths and is not done here is
-// InvalidArgument by name: a sliding window shorter than the context, rope types other than default, linear and llama3, partial
-// rotation, other activations.
+// Absent fields take the defaults of transformers' LlamaConfig, MistralConfig or Qwen2Config. Rotary parameters are
+// read from rope_parameters (transformers 5) or rope_theta and rope_scaling (4). What changes the maths and is not done
+// here is InvalidArgument by name: a sliding window shorter than the context, rope types other than default, linear and
+// llama3, partial rotation, other activations.
 absl::StatusOr<ModelConfig> LlamaFromJson(const Json& json);
 // Rotary parameters as transformers 4 writes them, which 5 reads too.
 Json LlamaToJson(const ModelConfig& config);

@@ -20,10 +20,28 @@ std::unique_ptr<LanguageModel> Make(const ModelConfig& config) {
 
 std::span<const Architecture> Architectures() {
   static const auto* table = new std::vector<Architecture>{
-      {"gpt2", ModelConfig::kGpt2, {"gpt2"}, "transformer.", "h.0.attn.c_attn.weight", {".attn.bias", ".attn.masked_bias"},
-       ValidateGpt2, Gpt2ParameterCount, Make<Gpt2>, Gpt2FromJson, Gpt2ToJson},
-      {"llama", ModelConfig::kLlama, {"llama", "mistral", "qwen2"}, "model.", "layers.0.self_attn.q_proj.weight",
-       {".rotary_emb.inv_freq"}, ValidateLlama, LlamaParameterCount, Make<Llama>, LlamaFromJson, LlamaToJson},
+      {"gpt2",
+       ModelConfig::kGpt2,
+       {"gpt2"},
+       "transformer.",
+       "h.0.attn.c_attn.weight",
+       {".attn.bias", ".attn.masked_bias"},
+       ValidateGpt2,
+       Gpt2ParameterCount,
+       Make<Gpt2>,
+       Gpt2FromJson,
+       Gpt2ToJson},
+      {"llama",
+       ModelConfig::kLlama,
+       {"llama", "mistral", "qwen2"},
+       "model.",
+       "layers.0.self_attn.q_proj.weight",
+       {".rotary_emb.inv_freq"},
+       ValidateLlama,
+       LlamaParameterCount,
+       Make<Llama>,
+       LlamaFromJson,
+       LlamaToJson},
   };
   return *table;
 }
@@ -31,7 +49,8 @@ std::span<const Architecture> Architectures() {
 std::string KnownModelTypes() {
   std::string list;
   for (const Architecture& architecture : Architectures()) {
-    for (std::string_view type : architecture.model_types) absl::StrAppend(&list, list.empty() ? "" : ", ", std::string(type));
+    for (std::string_view type : architecture.model_types)
+      absl::StrAppend(&list, list.empty() ? "" : ", ", std::string(type));
   }
   return list;
 }
@@ -47,7 +66,8 @@ absl::StatusOr<const Architecture*> ValidArchitecture(const ModelConfig& config)
 
 absl::StatusOr<std::unique_ptr<LanguageModel>> MakeModel(const ModelConfig& config, uint64_t seed) {
   ASSIGN_OR_RETURN(const Architecture* architecture, ValidArchitecture(config));
-  RETURN_IF_ERROR(MemoryBudget::Reserve(architecture->parameter_count(config) * SizeOf(DType::kF32), Cpu(), "the model's weights"));
+  RETURN_IF_ERROR(
+      MemoryBudget::Reserve(architecture->parameter_count(config) * SizeOf(DType::kF32), Cpu(), "the model's weights"));
   std::unique_ptr<LanguageModel> model = architecture->make(config);
   model->Visit([](std::string_view, Var& p) { p.mutable_value() = Tensor::Empty(p.shape(), DType::kF32); });
   model->InitializeWeights(seed);

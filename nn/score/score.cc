@@ -73,7 +73,8 @@ void ScoreWhole(LanguageModel& model, std::span<const Ids> sequences, const Scor
   for (size_t begin = 0; begin < sequences.size();) {
     Ids tokens, lengths;
     size_t end = begin;
-    while (end < sequences.size() && (end == begin || tokens.size() + sequences[end].size() <= static_cast<size_t>(options.batch_tokens))) {
+    while (end < sequences.size() &&
+           (end == begin || tokens.size() + sequences[end].size() <= static_cast<size_t>(options.batch_tokens))) {
       tokens.insert(tokens.end(), sequences[end].begin(), sequences[end].end());
       lengths.push_back(static_cast<int32_t>(sequences[end++].size()));
     }
@@ -94,8 +95,8 @@ struct InFlight {
 };
 
 // Up to `together` sequences at once, in pieces of `chunk` up to `decode_from` of their length, then token by token.
-absl::Status ScoreCached(LanguageModel& model, std::span<const Ids> sequences, int32_t together, int32_t chunk, double decode_from,
-                         Scorer& scorer) {
+absl::Status ScoreCached(LanguageModel& model, std::span<const Ids> sequences, int32_t together, int32_t chunk,
+                         double decode_from, Scorer& scorer) {
   size_t longest = 0;
   for (const Ids& ids : sequences) longest = std::max(longest, ids.size());
   int64_t blocks = KvCache::BlocksFor(static_cast<int64_t>(longest));
@@ -105,7 +106,8 @@ absl::Status ScoreCached(LanguageModel& model, std::span<const Ids> sequences, i
   for (size_t next = 0; next < sequences.size() || !in_flight.empty();) {
     // One newcomer a step, so that pieces and single rows of different sequences meet in a batch.
     if (next < sequences.size() && static_cast<int64_t>(in_flight.size()) < flights) {
-      in_flight.push_back({next, *cache->Allocate(KvCache::BlocksFor(static_cast<int64_t>(sequences[next].size()))), 0});
+      in_flight.push_back(
+          {next, *cache->Allocate(KvCache::BlocksFor(static_cast<int64_t>(sequences[next].size()))), 0});
       ++next;
     }
     StepBatch batch(*cache);
@@ -114,8 +116,8 @@ absl::Status ScoreCached(LanguageModel& model, std::span<const Ids> sequences, i
       const Ids& ids = sequences[flight.sequence];
       bool decodes = static_cast<double>(flight.cached) >= decode_from * static_cast<double>(ids.size());
       size_t piece = std::min(decodes ? size_t{1} : static_cast<size_t>(chunk), ids.size() - flight.cached);
-      batch.Add(std::span<const int32_t>(ids).subspan(flight.cached, piece), static_cast<int32_t>(flight.cached), flight.blocks,
-                WantLogits::kAllRows);
+      batch.Add(std::span<const int32_t>(ids).subspan(flight.cached, piece), static_cast<int32_t>(flight.cached),
+                flight.blocks, WantLogits::kAllRows);
       pieces.push_back(piece);
     }
     Tensor logits = batch.Forward(model);
@@ -127,7 +129,8 @@ absl::Status ScoreCached(LanguageModel& model, std::span<const Ids> sequences, i
       row += rows;
       if (in_flight[i].cached == sequences[in_flight[i].sequence].size()) cache->Free(in_flight[i].blocks);
     }
-    std::erase_if(in_flight, [&](const InFlight& flight) { return flight.cached == sequences[flight.sequence].size(); });
+    std::erase_if(in_flight,
+                  [&](const InFlight& flight) { return flight.cached == sequences[flight.sequence].size(); });
   }
   return absl::OkStatus();
 }
@@ -141,8 +144,11 @@ absl::StatusOr<std::vector<SequenceScore>> Score(LanguageModel& model, std::span
   }
   for (size_t i = 0; i < sequences.size(); ++i) RETURN_IF_ERROR(CheckSequence(model, sequences[i], i));
   Scorer scorer(sequences, sink);
+  if (sequences.empty()) return scorer.Finish();
   switch (options.path) {
-    case ScorePath::kTrain: ScoreWhole(model, sequences, options, scorer); break;
+    case ScorePath::kTrain:
+      ScoreWhole(model, sequences, options, scorer);
+      break;
     case ScorePath::kCached:
       RETURN_IF_ERROR(ScoreCached(model, sequences, /*together=*/1, options.chunk, /*decode_from=*/1, scorer));
       break;
@@ -153,8 +159,10 @@ absl::StatusOr<std::vector<SequenceScore>> Score(LanguageModel& model, std::span
   return scorer.Finish();
 }
 
-LossSum EvaluateWindows(LanguageModel& model, const Tensor& inputs, const Tensor& targets, int64_t block, int64_t batch_windows) {
-  CHECK(inputs.rank() == 1 && inputs.shape() == targets.shape() && block > 0 && inputs.dim(0) % block == 0 && batch_windows > 0)
+LossSum EvaluateWindows(LanguageModel& model, const Tensor& inputs, const Tensor& targets, int64_t block,
+                        int64_t batch_windows) {
+  CHECK(inputs.rank() == 1 && inputs.shape() == targets.shape() && block > 0 && inputs.dim(0) % block == 0 &&
+        batch_windows > 0)
       << "EvaluateWindows: i32 [windows * " << block << "] twice; got inputs=" << inputs << ", targets=" << targets;
   NoGrad no_grad;
   LossSum sum;

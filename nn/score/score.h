@@ -31,20 +31,23 @@ struct SequenceScore {
   double sum = 0;               // of entries 1..T-1, added in order in f64
 };
 
-// Receives logits rows as they are computed: f32 [rows, V], row i = logits after reading ids[first_row + i] of `sequence`.
+// Receives logits rows as they are computed: f32 [rows, V], row i = logits after reading ids[first_row + i] of
+// `sequence`.
 using LogitsSink = std::function<void(int64_t sequence, int64_t first_row, const Tensor& logits)>;
 
-// InvalidArgument: a sequence is empty, longer than the model's positions, or holds a token out of range (says which, where).
+// InvalidArgument: a sequence is empty, longer than the model's positions, or holds a token out of range (says which,
+// where).
 absl::StatusOr<std::vector<SequenceScore>> Score(LanguageModel& model, std::span<const std::vector<int32_t>> sequences,
                                                  const ScoreOptions& options, const LogitsSink& sink = {});
 
-// Mean loss in nats over given windows: inputs and targets i32 [windows * block], equal sequences. What training's evaluation and
-// perplexity share: summed in f64 in the order of the windows, whatever the batch.
+// Mean loss in nats over given windows: inputs and targets i32 [windows * block], equal sequences. What training's
+// evaluation and perplexity share: summed in f64 in the order of the windows, whatever the batch.
 struct LossSum {
   double nats = 0;
   int64_t tokens = 0;
 };
-LossSum EvaluateWindows(LanguageModel& model, const Tensor& inputs, const Tensor& targets, int64_t block, int64_t batch_windows);
+LossSum EvaluateWindows(LanguageModel& model, const Tensor& inputs, const Tensor& targets, int64_t block,
+                        int64_t batch_windows);
 
 }  // namespace quern
 
