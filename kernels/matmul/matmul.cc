@@ -116,9 +116,8 @@ PackedMatrix PackWeight(const Tensor& weight, WeightLayout layout) {
   float* panels = reinterpret_cast<float*>(packed.bytes.mutable_raw());
   int64_t w_k = out_in ? 1 : view.stride, w_column = out_in ? view.stride : 1;
   auto* pack = kPack.Pick();
-  ParallelFor(Panels(packed.n), 1 + 65536 / (kPanel * (packed.k + 1)), [&](int64_t begin, int64_t end) {
-    pack(w, w_k, w_column, packed.k, packed.n, panels, begin, end);
-  });
+  ParallelFor(Panels(packed.n), 1 + 65536 / (kPanel * (packed.k + 1)),
+              [&](int64_t begin, int64_t end) { pack(w, w_k, w_column, packed.k, packed.n, panels, begin, end); });
   return packed;
 }
 
@@ -144,8 +143,8 @@ Tensor Linear(const Tensor& x, const Tensor& weight, WeightLayout layout, const 
   return RunLinear(x, Operands("Linear", kind, x, weight), bias);
 }
 
-void LinearBackward(const Tensor& dy, const Tensor& x, const Tensor& weight, WeightLayout layout, Slot& dx, Slot& dweight,
-                    Slot& dbias) {
+void LinearBackward(const Tensor& dy, const Tensor& x, const Tensor& weight, WeightLayout layout, Slot& dx,
+                    Slot& dweight, Slot& dbias) {
   bool out_in = layout == WeightLayout::kOutIn;
   MatmulTo(out_in ? MatmulKind::kNN : MatmulKind::kNT, dy, weight, dx);
   MatmulTo(MatmulKind::kTN, out_in ? dy : x, out_in ? x : dy, dweight);

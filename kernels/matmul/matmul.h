@@ -1,8 +1,8 @@
 // Matrix products in f32, and weights packed for them.
 //
-// The contract on bits: every output is ONE chain of fused multiply-adds over k in ascending order from zero; bias and activation
-// come after the chain. Blocks, tiles, threads, packing and instruction sets change the speed and never a bit: the product of a
-// row does not depend on the other rows, and a packed product equals the plain one.
+// The contract on bits: every output is ONE chain of fused multiply-adds over k in ascending order from zero; bias and
+// activation come after the chain. Blocks, tiles, threads, packing and instruction sets change the speed and never a
+// bit: the product of a row does not depend on the other rows, and a packed product equals the plain one.
 #ifndef QUERN_KERNELS_MATMUL_MATMUL_H_
 #define QUERN_KERNELS_MATMUL_MATMUL_H_
 
@@ -32,9 +32,9 @@ enum class WeightLayout {
 struct PackedMatrix {
   enum class Format { kF32Panels };
   Format format = Format::kF32Panels;
-  int64_t n = 0, k = 0;    // out, in
-  Tensor bytes;            // u8
-  uint64_t version = 0;    // Tensor::version() of the weight when it was packed: stale when it differs
+  int64_t n = 0, k = 0;  // out, in
+  Tensor bytes;          // u8
+  uint64_t version = 0;  // Tensor::version() of the weight when it was packed: stale when it differs
   bool defined() const { return bytes.defined(); }
 };
 PackedMatrix PackWeight(const Tensor& weight, WeightLayout layout);
@@ -45,8 +45,8 @@ Tensor Linear(const Tensor& x, const PackedMatrix& weight, const Tensor& bias);
 Tensor Linear(const Tensor& x, const Tensor& weight, WeightLayout layout, const Tensor& bias);
 
 // dx (+)= dy W; dweight (+)= the layout's product of dy and x; dbias (+)= the row sums of dy (SumRows' order).
-void LinearBackward(const Tensor& dy, const Tensor& x, const Tensor& weight, WeightLayout layout, Slot& dx, Slot& dweight,
-                    Slot& dbias);
+void LinearBackward(const Tensor& dy, const Tensor& x, const Tensor& weight, WeightLayout layout, Slot& dx,
+                    Slot& dweight, Slot& dbias);
 
 }  // namespace quern
 

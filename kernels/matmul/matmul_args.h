@@ -1,4 +1,5 @@
-// What every version of the product takes: pointers, strides and sizes. A part of the output is one serial tile of work.
+// What every version of the product takes: pointers, strides and sizes. A part of the output is one serial tile of
+// work.
 #ifndef QUERN_KERNELS_MATMUL_MATMUL_ARGS_H_
 #define QUERN_KERNELS_MATMUL_MATMUL_ARGS_H_
 
