@@ -130,8 +130,8 @@ class Ceilings {
   double Flops(DType dtype, bool again) {
     return Best(&flops_[static_cast<int>(dtype)], again, [&] { return MeasureFlopsCeiling(dtype); });
   }
-  double Bandwidth(double bytes, bool again) {
-    return Best(&bandwidth_[bytes], again, [&] { return MeasureBandwidthCeiling(bytes); });
+  double Bandwidth(double footprint, bool again) {
+    return Best(&bandwidth_[footprint], again, [&] { return MeasureBandwidthCeiling(footprint); });
   }
 
  private:
@@ -154,7 +154,8 @@ struct Row {
 void Judge(Ceilings& ceilings, bool again, Row* row) {
   const BenchmarkCase& c = *row->c;
   double by_flops = c.flops > 0 ? c.flops / ceilings.Flops(c.dtype, again) : 0;
-  double by_bytes = c.bytes > 0 ? c.bytes / ceilings.Bandwidth(c.bytes, again) : 0;
+  double footprint = c.footprint > 0 ? c.footprint : c.bytes;
+  double by_bytes = c.bytes > 0 ? c.bytes / ceilings.Bandwidth(footprint, again) : 0;
   row->bound_by_flops = by_flops >= by_bytes;
   row->rate = (row->bound_by_flops ? c.flops : c.bytes) / row->timings[0].min;
   row->share = std::max(by_flops, by_bytes) / row->timings[0].min;
@@ -235,9 +236,11 @@ int BenchmarkMain(int argc, char** argv, const std::string& kernel,
     std::fflush(stdout);
     if (row.share <= kTolerance) continue;
     plausible = false;
-    std::fprintf(stderr,
-                 "%s_benchmark: %s reaches %.3f of its ceiling: bytes or flops are miscounted, or the ceiling is.\n",
-                 kernel.c_str(), c.name.c_str(), row.share);
+    std::fprintf(
+        stderr,
+        "%s_benchmark: %s reaches %.3f of its ceiling: flops, bytes or footprint are miscounted, or the ceiling "
+        "was measured on a busy machine.\n",
+        kernel.c_str(), c.name.c_str(), row.share);
   }
   if (shown == 0) return Refuse(kernel, "--filter \"" + flags.filter + "\" matches no case.");
   return plausible ? 0 : 1;

@@ -28,6 +28,7 @@ struct BenchmarkCase {
   // the rate that the row shows is its.
   double flops = 0;
   double bytes = 0;           // read and written once each
+  double footprint = 0;       // bytes of memory touched, where they are fewer than `bytes` (work in place); 0: as many
   std::function<void()> run;  // the subject
   std::vector<std::pair<std::string, std::function<void()>>> opponents;
 };

@@ -13,8 +13,7 @@ namespace {
 std::vector<BenchmarkCase> Cases() {
   auto spin = [](int n) {
     return [n] {
-      for (volatile int i = 0; i < n; i = i + 1) {
-      }
+      for (int i = 0; i < n; ++i) asm volatile("");
     };
   };
   BenchmarkCase compute;

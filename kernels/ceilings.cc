@@ -67,25 +67,24 @@ double MeasureFlopsCeiling(DType dtype) {
   return rate * per_round * ThreadPool::Current().threads();
 }
 
-double MeasureBandwidthCeiling(double bytes) {
+double MeasureBandwidthCeiling(double footprint) {
   const int64_t threads = ThreadPool::Current().threads();
-  // Each thread's half of its share.
-  const double half = std::min(bytes, kMostBytes) / static_cast<double>(2 * threads);
+  const double half = std::min(footprint, kMostBytes) / static_cast<double>(2 * threads);
   const int64_t size = std::max<int64_t>(1, static_cast<int64_t>(half) / kCeilingBlock) * kCeilingBlock;
   Tensor memory = Tensor::Zeros({threads, 2, size}, DType::kU8);
   std::byte* base = memory.mutable_raw();
-  auto measure = [&](const std::function<void(std::byte*)>& pass) {
+  auto measure = [&](int64_t bytes, const std::function<void(std::byte*)>& pass) {
     double rate = BestRate([&](int64_t thread, int64_t repeats) {
       for (int64_t i = 0; i < repeats; ++i) pass(base + thread * 2 * size);
     });
-    return rate * static_cast<double>(2 * size * threads);
+    return rate * static_cast<double>(bytes * threads);
   };
   auto* read = kRead.Pick();
   auto* copy = kCopy.Pick();
   auto* update = kUpdate.Pick();
-  return std::max({measure([&](std::byte* p) { read(p, 2 * size); }),
-                   measure([&](std::byte* p) { copy(p + size, p, size); }),
-                   measure([&](std::byte* p) { update(p, size); })});
+  return std::max({measure(2 * size, [&](std::byte* p) { read(p, 2 * size); }),
+                   measure(2 * size, [&](std::byte* p) { copy(p + size, p, size); }),
+                   measure(4 * size, [&](std::byte* p) { update(p, 2 * size); })});
 }
 
 }  // namespace quern

@@ -14,9 +14,9 @@ namespace quern {
 // or the byte multiplication that any product needs. The reference is measured as SSE2.
 double MeasureFlopsCeiling(DType dtype);
 
-// Bytes/s, each byte read and each byte written counting once, of whichever memory level holds `bytes` of traffic: the
-// best of reading all of it, copying one half to the other, and updating half of it in place.
-double MeasureBandwidthCeiling(double bytes);
+// Bytes/s of whichever memory level holds `footprint` bytes, each byte read and each byte written counting once: the
+// best of reading all of them, copying one half to the other, and updating all of them in place.
+double MeasureBandwidthCeiling(double footprint);
 
 }  // namespace quern
 

@@ -11,14 +11,9 @@
 #define QUERN_FLOATS 8
 #endif
 
-// `op` with two constant operands and each of twelve destinations; clobbers included.
-#define QUERN_CHAIN(op, x, y)                                                                                          \
-  op " %%" x ",%%" y ",%%" QUERN_REGISTER "0\n" op " %%" x ",%%" y ",%%" QUERN_REGISTER "1\n" op " %%" x ",%%" y       \
-     ",%%" QUERN_REGISTER "2\n" op " %%" x ",%%" y ",%%" QUERN_REGISTER "3\n" op " %%" x ",%%" y ",%%" QUERN_REGISTER  \
-     "4\n" op " %%" x ",%%" y ",%%" QUERN_REGISTER "5\n" op " %%" x ",%%" y ",%%" QUERN_REGISTER "6\n" op " %%" x      \
-     ",%%" y ",%%" QUERN_REGISTER "7\n" op " %%" x ",%%" y ",%%" QUERN_REGISTER "8\n" op " %%" x ",%%" y               \
-     ",%%" QUERN_REGISTER "9\n" op " %%" x ",%%" y ",%%" QUERN_REGISTER "10\n" op " %%" x ",%%" y ",%%" QUERN_REGISTER \
-     "11\n"
+// Four times `op` with two constant operands on each of twelve destinations.
+#define QUERN_CHAINS(op, x, y) \
+  ".rept 4\n.irp r,0,1,2,3,4,5,6,7,8,9,10,11\n" op " %%" x ",%%" y ",%%" QUERN_REGISTER "\\r\n.endr\n.endr\n"
 #define QUERN_CLOBBERS                                                                                                \
   "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", \
       "memory", "cc"
@@ -27,11 +22,10 @@
   "vbroadcastss %1,%%" QUERN_REGISTER "12\nvbroadcastss %2,%%" QUERN_REGISTER \
   "13\n"                                                                      \
   ".irp r,0,1,2,3,4,5,6,7,8,9,10,11\nvmovaps %%" QUERN_REGISTER "13,%%" QUERN_REGISTER "\\r\n.endr\n"
-#define QUERN_ROUNDS(op, x, y)                                                                                    \
-  asm volatile(QUERN_SET_ALL ".balign 32\n1:\n" QUERN_CHAIN(op, x, y) QUERN_CHAIN(op, x, y) QUERN_CHAIN(op, x, y) \
-                   QUERN_CHAIN(op, x, y) "dec %0\njnz 1b\nvzeroupper\n"                                           \
-               : "+r"(rounds)                                                                                     \
-               : "m"(first), "m"(second)                                                                          \
+#define QUERN_ROUNDS(op, x, y)                                                                        \
+  asm volatile(QUERN_SET_ALL ".balign 32\n1:\n" QUERN_CHAINS(op, x, y) "dec %0\njnz 1b\nvzeroupper\n" \
+               : "+r"(rounds)                                                                         \
+               : "m"(first), "m"(second)                                                              \
                : QUERN_CLOBBERS)
 
 namespace quern {
