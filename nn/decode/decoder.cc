@@ -66,12 +66,15 @@ FinishReason FinishAfter(const Running& running, int32_t token) {
   return running.generated == request.max_new_tokens ? FinishReason::kLength : FinishReason::kNone;
 }
 
+// Eight contexts, or as many halves of that as leave at least as much memory again for everything else.
 int64_t DefaultCacheTokens(const LanguageModel& model) {
   int64_t tokens = 8 * model.max_positions();
-  while (tokens > model.max_positions() &&
-         !MemoryBudget::Reserve(KvCache::BlocksFor(tokens) * KvCache::BlockBytes(model), Cpu(), "").ok()) {
-    tokens /= 2;
-  }
+  auto fits = [&] {
+    int64_t bytes = 0;
+    return !__builtin_mul_overflow(2 * KvCache::BlocksFor(tokens), KvCache::BlockBytes(model), &bytes) &&
+           MemoryBudget::Reserve(bytes, Cpu(), "").ok();
+  };
+  while (tokens > kKeyBlock && !fits()) tokens /= 2;
   return tokens;
 }
 

@@ -1,5 +1,7 @@
 #include "nn/decode/kv_cache.h"
 
+#include <limits>
+
 #include "base/log.h"
 #include "base/status_macros.h"
 #include "tensor/memory.h"
@@ -12,7 +14,9 @@ int64_t KvCache::BlockBytes(const LanguageModel& model) {
 
 absl::StatusOr<std::unique_ptr<KvCache>> KvCache::Create(const LanguageModel& model, int64_t blocks) {
   CHECK(blocks > 0 && blocks < (int64_t{1} << 31)) << "KvCache: " << blocks << " blocks.";
-  RETURN_IF_ERROR(MemoryBudget::Reserve(blocks * BlockBytes(model), Cpu(), "the cache of keys and values"));
+  int64_t bytes = 0;
+  if (__builtin_mul_overflow(blocks, BlockBytes(model), &bytes)) bytes = std::numeric_limits<int64_t>::max();
+  RETURN_IF_ERROR(MemoryBudget::Reserve(bytes, Cpu(), "the cache of keys and values"));
   return std::unique_ptr<KvCache>(new KvCache(model, blocks));
 }
 

@@ -11,6 +11,7 @@
 #include "kernels/cross_entropy/cross_entropy.h"
 #include "nn/decode/kv_cache.h"
 #include "nn/decode/step_batch.h"
+#include "tensor/memory.h"
 
 namespace quern {
 namespace {
@@ -68,7 +69,8 @@ class Scorer {
   std::vector<SequenceScore> scores_;
 };
 
-void ScoreWhole(LanguageModel& model, std::span<const Ids> sequences, const ScoreOptions& options, Scorer& scorer) {
+absl::Status ScoreWhole(LanguageModel& model, std::span<const Ids> sequences, const ScoreOptions& options,
+                        Scorer& scorer) {
   NoGrad no_grad;
   for (size_t begin = 0; begin < sequences.size();) {
     Ids tokens, lengths;
@@ -78,13 +80,18 @@ void ScoreWhole(LanguageModel& model, std::span<const Ids> sequences, const Scor
       tokens.insert(tokens.end(), sequences[end].begin(), sequences[end].end());
       lengths.push_back(static_cast<int32_t>(sequences[end++].size()));
     }
+    int64_t rows = static_cast<int64_t>(tokens.size());
+    // Twice: the logits, and what computing them takes.
+    RETURN_IF_ERROR(
+        MemoryBudget::Reserve(2 * rows * model.vocab_size() * SizeOf(DType::kF32), Cpu(), "logits to score"));
     Sequences batch = Sequences::Of(lengths);
-    Tensor logits = model.Forward(Tensor::Of(tokens, {static_cast<int64_t>(tokens.size())}), batch, {}).value();
+    Tensor logits = model.Forward(Tensor::Of(tokens, {rows}), batch, {}).value();
     for (size_t s = begin; s < end; ++s) {
       scorer.Take(s, 0, logits.Slice(0, batch.starts[s - begin], batch.starts[s - begin + 1]));
     }
     begin = end;
   }
+  return absl::OkStatus();
 }
 
 // A sequence on its way through the cache.
@@ -147,7 +154,7 @@ absl::StatusOr<std::vector<SequenceScore>> Score(LanguageModel& model, std::span
   if (sequences.empty()) return scorer.Finish();
   switch (options.path) {
     case ScorePath::kTrain:
-      ScoreWhole(model, sequences, options, scorer);
+      RETURN_IF_ERROR(ScoreWhole(model, sequences, options, scorer));
       break;
     case ScorePath::kCached:
       RETURN_IF_ERROR(ScoreCached(model, sequences, /*together=*/1, options.chunk, /*decode_from=*/1, scorer));

@@ -35,8 +35,8 @@ struct SequenceScore {
 // `sequence`.
 using LogitsSink = std::function<void(int64_t sequence, int64_t first_row, const Tensor& logits)>;
 
-// InvalidArgument: a sequence is empty, longer than the model's positions, or holds a token out of range (says which,
-// where).
+// ResourceExhausted: the logits of a batch do not fit in memory. InvalidArgument: a sequence is empty, longer than the
+// model's positions, or holds a token out of range (says which, where).
 absl::StatusOr<std::vector<SequenceScore>> Score(LanguageModel& model, std::span<const std::vector<int32_t>> sequences,
                                                  const ScoreOptions& options, const LogitsSink& sink = {});
 
