@@ -6,6 +6,7 @@
 #include "base/thread_pool.h"
 #include "kernels/isa.h"
 #include "kernels/matmul/matmul_args.h"
+#include "kernels/matmul/matmul_plan.h"
 #include "kernels/reduce/reduce.h"
 
 namespace quern {
@@ -41,9 +42,12 @@ int64_t Panels(int64_t n) { return (n + kPanel - 1) / kPanel; }
 
 void Run(const MatmulArgs& args) {
   if (args.m == 0 || args.n == 0) return;
+  const MatmulPlan plan = PlanMatmul(args, ThreadPool::Current().threads());
   auto* tile = kTile.Pick();
-  ParallelFor(Panels(args.n), 1, [&](int64_t begin, int64_t end) {
-    tile(args, {0, args.m, begin * kPanel, std::min(end * kPanel, args.n)}, nullptr);
+  Tensor memory = Tensor::Empty({plan.parts() * plan.scratch()}, DType::kF32);
+  float* scratch = memory.mutable_data<float>();
+  ParallelFor(plan.parts(), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t part = begin; part < end; ++part) tile(args, PartOf(args, plan, part, scratch));
   });
 }
 

@@ -23,15 +23,31 @@ struct MatmulArgs {
   bool add;  // add the finished chain to what is there
 };
 
-// Rows [row_begin, row_end) and columns [column_begin, column_end) of c. Parts start at multiples of kPanel columns.
-struct MatmulPart {
-  int64_t row_begin, row_end, column_begin, column_end;
-};
-
-// Packed: panels of 32 columns, each [k][32], the last one padded with zeros.
+// b, packed: panels of 32 columns, each [k][32], the last one padded with zeros.
 inline constexpr int64_t kPanel = 32;
 
-QUERN_FOR_EACH_ISA(void MatmulTile(const MatmulArgs& args, const MatmulPart& part, float* scratch);
+// Rows of a register tile, at most.
+inline constexpr int64_t kTileRows = 6;
+
+// How the vector versions walk a part; no bit depends on it (matmul_plan.h chooses).
+struct MatmulBlocks {
+  int64_t rows;      // of a and c; a multiple of kTileRows
+  int64_t columns;   // of b and c; a multiple of kPanel
+  int64_t k;         // of one block of a and of b
+  int64_t packed_k;  // what is packed of b before the next rows' turn: whole blocks
+};
+
+// Rows [row_begin, row_end) and columns [column_begin, column_end) of c. Columns begin at multiples of kPanel.
+struct MatmulPart {
+  int64_t row_begin, row_end, column_begin, column_end;
+  MatmulBlocks blocks;
+  // Scratch, aligned to 64 bytes, or null where there is no need; the reference has none.
+  float* packed_b;  // [blocks.packed_k][blocks.columns] unless args.panels are given
+  float* packed_a;  // [blocks.rows][blocks.k] where args.a_row is 1
+  float* chains;    // [rows][blocks.columns] where args.add has to wait for a later block of k
+};
+
+QUERN_FOR_EACH_ISA(void MatmulTile(const MatmulArgs& args, const MatmulPart& part);
                    // b[k,j] = b[k * b_k + j * b_column] into panels [begin, end).
                    void PackPanels(const float* b, int64_t b_k, int64_t b_column, int64_t k, int64_t n, float* panels,
                                    int64_t begin, int64_t end);)

@@ -6,7 +6,7 @@
 namespace quern {
 namespace ref {
 
-void MatmulTile(const MatmulArgs& args, const MatmulPart& part, float*) {
+void MatmulTile(const MatmulArgs& args, const MatmulPart& part) {
   for (int64_t i = part.row_begin; i < part.row_end; ++i) {
     for (int64_t j = part.column_begin; j < part.column_end; ++j) {
       const float* panel = args.panels + j / kPanel * kPanel * args.k + j % kPanel;
