@@ -10,6 +10,7 @@
 #define QUERN_DATA_TOKENIZER_TOKENIZER_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -21,6 +22,8 @@
 #include "absl/status/statusor.h"
 
 namespace quern {
+
+struct TokenizerParts;  // tokenizer_parts.h: what a file says
 
 enum class TokenizerKind { kBpe, kChar, kByte };
 std::string_view Name(TokenizerKind kind);  // "bpe", "char", "byte"
@@ -52,18 +55,26 @@ struct LoadOptions {
 class Tokenizer {
  public:
   // `path`: a tokenizer.json, a folder that holds one, or tiktoken ranks (lines of "BASE64 RANK", with
-  // options.pattern). BOS and EOS come from tokenizer_config.json or config.json in the same folder, else from the names
-  // that are usual for them. Errors: those of ReadFile; InvalidArgument, naming what was found, for a file that is
-  // malformed or asks for something that is not supported (another model, normaliser or pre-tokeniser).
+  // options.pattern). BOS and EOS come from tokenizer_config.json or config.json in the same folder, else from the
+  // names that are usual for them. Errors: those of ReadFile; InvalidArgument, naming what was found, for a file that
+  // is malformed or asks for something that is not supported (another model, normaliser or pre-tokeniser).
   static absl::StatusOr<Tokenizer> Load(const std::string& path, const LoadOptions& options = {});
   // `json` is the text of a tokenizer.json; `what` names it in errors.
   static absl::StatusOr<Tokenizer> FromJson(std::string_view json, std::string_view what = "tokenizer.json");
   // 256 ids: each byte is its own.
   static Tokenizer Bytes();
+  // For the readers and trainers of this package. `parts.json` is written where it is empty.
+  static Tokenizer FromParts(TokenizerParts parts);
 
-  // Ids of `text`. InvalidArgument where `text` holds a symbol that the vocabulary lacks and there is no unknown-token
-  // (only with `char`, or a BPE vocabulary without all 256 bytes); the message names symbol and byte offset.
+  // Ids of `text`; long texts are cut at safe places and encoded by the current thread pool. InvalidArgument where
+  // `text` holds a symbol that the vocabulary lacks and there is no unknown-token (only with `char`, or a BPE
+  // vocabulary without all 256 bytes); the message names symbol and byte offset.
   absl::StatusOr<std::vector<int32_t>> Encode(std::string_view text, const EncodeOptions& options = {}) const;
+
+  // The same ids in pieces, in order, for texts whose ids memory should not hold at once. Stops at the first error, its
+  // own or `take`'s. Not from within ParallelFor.
+  absl::Status EncodePieces(std::string_view text, const EncodeOptions& options,
+                            const std::function<absl::Status(std::span<const int32_t> ids)>& take) const;
 
   // The tokens' bytes, one after another, special tokens included; half characters stay half. InvalidArgument for an id
   // without a token.
@@ -97,6 +108,7 @@ class Tokenizer {
  private:
   struct Impl;
   explicit Tokenizer(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+  absl::StatusOr<std::vector<int32_t>> FirstIds(const EncodeOptions& options) const;
   std::shared_ptr<const Impl> impl_;
 };
 
