@@ -32,12 +32,15 @@ inline Philox4 Philox4x32(Philox4 counter, std::array<uint32_t, 2> key) {
   return counter;
 }
 
+// The key of the rounds: mixes the 64-bit seed with the stream, so that all 64 bits of the seed matter.
+inline std::array<uint32_t, 2> KeyWords(RngKey key) {
+  return {static_cast<uint32_t>(key.seed) ^ (static_cast<uint32_t>(key.stream) * 0x85EBCA6Bu),
+          static_cast<uint32_t>(key.seed >> 32)};
+}
+
 // Four words for counter = (step, micro_batch, element / 4): `element` counts values drawn within (step, micro_batch).
-// The key mixes the 64-bit seed with the stream, so that all 64 bits of the seed matter.
 inline Philox4 RandomWords(RngKey key, uint32_t step, uint32_t micro_batch, uint64_t group) {
-  return Philox4x32({static_cast<uint32_t>(group), static_cast<uint32_t>(group >> 32), step, micro_batch},
-                    {static_cast<uint32_t>(key.seed) ^ (static_cast<uint32_t>(key.stream) * 0x85EBCA6Bu),
-                     static_cast<uint32_t>(key.seed >> 32)});
+  return Philox4x32({static_cast<uint32_t>(group), static_cast<uint32_t>(group >> 32), step, micro_batch}, KeyWords(key));
 }
 
 // Uniform in [0, 1), 24 bits.
