@@ -1,0 +1,40 @@
+// What every version of LayerNorm takes: pointers and sizes. Rows, chunks or columns [begin, end) are one serial tile.
+#ifndef QUERN_KERNELS_LAYER_NORM_LAYER_NORM_ARGS_H_
+#define QUERN_KERNELS_LAYER_NORM_LAYER_NORM_ARGS_H_
+
+#include <cstdint>
+
+#include "kernels/for_each_isa.h"
+
+namespace quern {
+
+struct LayerNormArgs {
+  const float* x;       // [rows, cols]
+  const float* weight;  // [cols]
+  const float* bias;    // [cols] or null
+  float* y;             // [rows, cols]
+  float *mean, *rstd;   // [rows]
+  int64_t rows, cols;
+  float eps;
+};
+
+struct LayerNormBackwardArgs {
+  const float* dy;           // [rows, cols]
+  const float* x;            // [rows, cols]
+  const float* weight;       // [cols]
+  const float *mean, *rstd;  // [rows]
+  float* dx;                 // [rows, cols] or null
+  float *dweight, *dbias;    // [cols] or null
+  int64_t rows, cols;
+  bool add_dx, add_dweight, add_dbias;  // add to what is there
+};
+
+inline constexpr int64_t kLayerNormRowChunk = 64;
+
+QUERN_FOR_EACH_ISA(void LayerNormRows(const LayerNormArgs& args, int64_t begin, int64_t end);
+                   void LayerNormBackwardRows(const LayerNormBackwardArgs& args, int64_t begin, int64_t end);
+                   void LayerNormBackwardColumns(const LayerNormBackwardArgs& args, int64_t begin, int64_t end);)
+
+}  // namespace quern
+
+#endif  // QUERN_KERNELS_LAYER_NORM_LAYER_NORM_ARGS_H_
