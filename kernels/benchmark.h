@@ -27,10 +27,13 @@ struct BenchmarkCase {
   // What a call must do at least. Where both are given, the ceiling is the one that takes longer (the roofline), and
   // the rate that the row shows is its.
   double flops = 0;
-  double bytes = 0;           // read and written once each
-  double footprint = 0;       // bytes of memory touched, where they are fewer than `bytes` (work in place); 0: as many
+  double bytes = 0;      // read and written once each
+  double written = -1;   // how many of them are written: the others come no faster than reading goes. -1: unknown
+  double footprint = 0;  // memory that a round touches, where that is not `bytes` (work in place, an opponent's copy)
   std::function<void()> run;  // the subject
   std::vector<std::pair<std::string, std::function<void()>>> opponents;
+  // Where inputs are large: makes `run` and `opponents` when the case's turn has come. Cases are dropped after it.
+  std::function<void(BenchmarkCase& self)> prepare;
 };
 
 // The whole main(): flags, warm-up, interleaved timing (min and median over at least 0.3 s and 10 rounds a case), the

@@ -28,7 +28,14 @@ std::vector<BenchmarkCase> Cases() {
   BenchmarkCase impossible = memory;
   impossible.name = "impossible";
   impossible.bytes = 1e12;
-  return {compute, memory, impossible};
+  BenchmarkCase late;
+  late.name = "late";
+  late.bytes = 1000;
+  late.prepare = [spin](BenchmarkCase& self) {
+    self.run = spin(1000);
+    self.opponents = {{"slow", spin(8000)}};
+  };
+  return {compute, memory, impossible, late};
 }
 
 int Main(std::vector<std::string> args, std::string* out) {
@@ -79,6 +86,12 @@ TEST(BenchmarkTest, JsonLinesHaveThePinnedFields) {
   EXPECT_GT(lines[0]["opponents"]["slow"], 2.0);
   EXPECT_LT(lines[0]["opponents"]["fast"], 0.5);
   EXPECT_GT(lines[0]["share_of_ceiling"], 0);
+}
+
+TEST(BenchmarkTest, CasesArePreparedWhenTheirTurnHasCome) {
+  std::string out;
+  ASSERT_EQ(Main({"--json", "--filter", "late", "--threads=1"}, &out), 0);
+  EXPECT_GT(Lines(out).at(0)["opponents"]["slow"], 2.0);
 }
 
 TEST(BenchmarkTest, AnImpossibleShareFails) {

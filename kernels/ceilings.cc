@@ -54,6 +54,29 @@ double BestRate(const std::function<void(int64_t thread, int64_t repeats)>& body
   return static_cast<double>(repeats) / best;
 }
 
+// Memory that the threads share out evenly, each its part in two halves.
+struct Arena {
+  explicit Arena(double footprint)
+      : threads(ThreadPool::Current().threads()),
+        half(std::max<int64_t>(
+                 1, static_cast<int64_t>(std::min(footprint, kMostBytes) / static_cast<double>(2 * threads)) /
+                        kCeilingBlock) *
+             kCeilingBlock),
+        memory(Tensor::Zeros({threads, 2 * half}, DType::kU8)) {}
+
+  // Bytes/s of a pass over a thread's part that counts for `bytes`.
+  double Measure(int64_t bytes, const std::function<void(std::byte*)>& pass) {
+    std::byte* base = memory.mutable_raw();
+    double rate = BestRate([&](int64_t thread, int64_t repeats) {
+      for (int64_t i = 0; i < repeats; ++i) pass(base + thread * 2 * half);
+    });
+    return rate * static_cast<double>(bytes * threads);
+  }
+
+  const int64_t threads, half;
+  Tensor memory;
+};
+
 }  // namespace
 
 double MeasureFlopsCeiling(DType dtype) {
@@ -67,24 +90,21 @@ double MeasureFlopsCeiling(DType dtype) {
   return rate * per_round * ThreadPool::Current().threads();
 }
 
+double MeasureReadCeiling(double footprint) {
+  Arena arena(footprint);
+  auto* read = kRead.Pick();
+  return arena.Measure(2 * arena.half, [&](std::byte* p) { read(p, 2 * arena.half); });
+}
+
 double MeasureBandwidthCeiling(double footprint) {
-  const int64_t threads = ThreadPool::Current().threads();
-  const double half = std::min(footprint, kMostBytes) / static_cast<double>(2 * threads);
-  const int64_t size = std::max<int64_t>(1, static_cast<int64_t>(half) / kCeilingBlock) * kCeilingBlock;
-  Tensor memory = Tensor::Zeros({threads, 2, size}, DType::kU8);
-  std::byte* base = memory.mutable_raw();
-  auto measure = [&](int64_t bytes, const std::function<void(std::byte*)>& pass) {
-    double rate = BestRate([&](int64_t thread, int64_t repeats) {
-      for (int64_t i = 0; i < repeats; ++i) pass(base + thread * 2 * size);
-    });
-    return rate * static_cast<double>(bytes * threads);
-  };
+  Arena arena(footprint);
+  const int64_t half = arena.half;
   auto* read = kRead.Pick();
   auto* copy = kCopy.Pick();
   auto* update = kUpdate.Pick();
-  return std::max({measure(2 * size, [&](std::byte* p) { read(p, 2 * size); }),
-                   measure(2 * size, [&](std::byte* p) { copy(p + size, p, size); }),
-                   measure(4 * size, [&](std::byte* p) { update(p, 2 * size); })});
+  return std::max({arena.Measure(2 * half, [&](std::byte* p) { read(p, 2 * half); }),
+                   arena.Measure(2 * half, [&](std::byte* p) { copy(p + half, p, half); }),
+                   arena.Measure(4 * half, [&](std::byte* p) { update(p, 2 * half); })});
 }
 
 }  // namespace quern

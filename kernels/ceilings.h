@@ -17,6 +17,8 @@ double MeasureFlopsCeiling(DType dtype);
 // Bytes/s of whichever memory level holds `footprint` bytes, each byte read and each byte written counting once: the
 // best of reading all of them, copying one half to the other, and updating all of them in place.
 double MeasureBandwidthCeiling(double footprint);
+// The same, reading only: what bounds work that hardly writes (decoding, which reads every weight once a token).
+double MeasureReadCeiling(double footprint);
 
 }  // namespace quern
 

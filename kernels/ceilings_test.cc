@@ -39,6 +39,7 @@ TEST(CeilingsTest, SmallMemoryIsFaster) {
     EXPECT_GT(memory, 1e8) << Name(isa);
     EXPECT_LT(cache, 8e9 * 64 * 4) << Name(isa);
     EXPECT_GT(cache, 1.3 * memory) << Name(isa);
+    EXPECT_GT(MeasureReadCeiling(16 * 1024), 1.3 * MeasureReadCeiling(256e6)) << Name(isa);
   }
   SetIsa(before);
 }

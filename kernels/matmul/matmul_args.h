@@ -26,12 +26,9 @@ struct MatmulArgs {
 // b, packed: panels of 32 columns, each [k][32], the last one padded with zeros.
 inline constexpr int64_t kPanel = 32;
 
-// Rows of a register tile, at most.
-inline constexpr int64_t kTileRows = 6;
-
 // How the vector versions walk a part; no bit depends on it (matmul_plan.h chooses).
 struct MatmulBlocks {
-  int64_t rows;      // of a and c; a multiple of kTileRows
+  int64_t rows;      // of a and c
   int64_t columns;   // of b and c; a multiple of kPanel
   int64_t k;         // of one block of a and of b
   int64_t packed_k;  // what is packed of b before the next rows' turn: whole blocks

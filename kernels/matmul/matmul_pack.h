@@ -9,6 +9,13 @@ namespace quern {
 namespace QUERN_ISA {
 namespace {
 
+// Rows of a register tile, at most: sixteen of 32 registers hold its chains, or twelve of 16.
+#ifdef QUERN_AVX512
+inline constexpr int64_t kTileRows = 8;
+#else
+inline constexpr int64_t kTileRows = 6;
+#endif
+
 QUERN_INLINE int64_t Min(int64_t a, int64_t b) { return a < b ? a : b; }
 
 // `rows` of a block cut into as few tiles as possible, as even as possible: the first `tall` have a row more than the
@@ -51,6 +58,7 @@ QUERN_INLINE void PackColumns(const float* b, int64_t b_column, int64_t k, int64
   for (; k0 + 16 <= k; k0 += 16) {
     for (int64_t j = 0; j < kPanel; j += 8) {
       const float* from = b + (j < columns ? j * b_column : 0) + k0;
+      for (int64_t i = 0; i < 8; ++i) __builtin_prefetch(from + i * b_column + 32);
       Transpose8(from, b_column, columns - j, panel + k0 * kPanel + j);
       Transpose8(from + 8, b_column, columns - j, panel + (k0 + 8) * kPanel + j);
     }
@@ -73,6 +81,8 @@ void PackB(const float* b, int64_t b_k, int64_t b_column, int64_t k, int64_t col
     const float* from = b + i * b_k;
     float* to = panels + i * kPanel;
     for (int64_t j = 0; j < columns; j += kPanel, to += panel_stride) {
+      __builtin_prefetch(from + j + 8 * b_k);
+      __builtin_prefetch(from + j + 8 * b_k + kLanes);
       Store(to, LoadFirst(from + j, columns - j, Zero()));
       Store(to + kLanes, LoadFirst(from + j + kLanes, columns - j - kLanes, Zero()));
     }
@@ -88,6 +98,7 @@ void PackTiles(const float* a, int64_t a_k, int64_t k, int64_t tiles, float* to)
     for (int64_t t = 0; t < tiles; ++t) {
       const float* from = a + k0 * a_k + t * kRows;
       float* out = to + (t * k + k0) * kRows;
+      for (int64_t i = 0; i < count; ++i) __builtin_prefetch(from + (i + 8) * a_k);
       for (int64_t i = 0; i < count; ++i) __builtin_memcpy(out + i * kRows, from + i * a_k, kRows * sizeof(float));
     }
   }
@@ -105,8 +116,12 @@ void PackTiles(const float* a, int64_t a_k, int64_t k, int64_t rows, int64_t til
       return PackTiles<4>(a, a_k, k, tiles, to);
     case 5:
       return PackTiles<5>(a, a_k, k, tiles, to);
-    default:
+    case 6:
       return PackTiles<6>(a, a_k, k, tiles, to);
+    case 7:
+      return PackTiles<7>(a, a_k, k, tiles, to);
+    case 8:
+      return PackTiles<8>(a, a_k, k, tiles, to);
   }
 }
 

@@ -6,8 +6,13 @@ namespace quern {
 namespace {
 
 // Found by trying, on Zen 4 (32 KiB, 1 MiB and 32 MiB of cache): a block of b (512 KiB), the rows of a that use it and
-// their c stay in the second cache, what is packed of b (2 MiB) in the third.
+// their c stay in the second cache, what is packed of b (2 MiB or 4 MiB) in the third.
 constexpr int64_t kMostRows = 96, kMostColumns = 256, kMostK = 512, kMostPackedK = 2048;
+// Where a is packed, wider blocks of b spare it some turns.
+constexpr int64_t kMostColumnsPacking = 512, kMostKPacking = 256;
+
+// Whole register tiles of six and of eight rows; up to that many rows are a stream's.
+constexpr int64_t kRowStep = 24;
 // Multiply-adds that are worth a thread of their own: a few microseconds.
 constexpr double kGrain = 128 * 1024;
 
@@ -20,19 +25,20 @@ int64_t EvenBlock(int64_t size, int64_t most, int64_t step) {
 
 // Cycles per k of one part, roughly: sixteen multiply-adds a cycle, one element of b packed a cycle, two of a.
 double Cost(const MatmulArgs& args, int64_t rows, int64_t columns) {
-  double cost = static_cast<double>(Ceil(rows, kTileRows) * kTileRows * columns) / 16;
+  double cost = static_cast<double>(Ceil(rows, 8) * 8 * columns) / 16;
   if (args.panels == nullptr) cost += static_cast<double>(columns);
-  if (args.a_k != 1) cost += static_cast<double>(rows * Ceil(columns, kMostColumns)) / 2;
+  if (args.a_k != 1) cost += static_cast<double>(rows * Ceil(columns, kMostColumnsPacking)) / 2;
   return cost;
 }
 
 MatmulBlocks BlocksOf(const MatmulArgs& args, int64_t rows, int64_t columns) {
+  const bool packing = args.a_k != 1;
   MatmulBlocks blocks{};
-  blocks.rows = EvenBlock(rows, kMostRows, kTileRows);
-  blocks.columns = EvenBlock(columns, kMostColumns, kPanel);
+  blocks.rows = EvenBlock(rows, kMostRows, kRowStep);
+  blocks.columns = EvenBlock(columns, packing ? kMostColumnsPacking : kMostColumns, kPanel);
   // Panels that serve few rows are not worth keeping: each is read once, in order, as a stream.
-  const bool stream = args.panels != nullptr && rows <= 4 * kTileRows;
-  blocks.k = stream || args.k == 0 ? args.k : EvenBlock(args.k, kMostK, 8);
+  const bool stream = args.panels != nullptr && rows <= kRowStep;
+  blocks.k = stream || args.k == 0 ? args.k : EvenBlock(args.k, packing ? kMostKPacking : kMostK, 8);
   blocks.packed_k = args.panels != nullptr || args.k == 0 ? args.k : kMostPackedK / blocks.k * blocks.k;
   return blocks;
 }
@@ -72,6 +78,7 @@ MatmulPart PartOf(const MatmulArgs& args, const MatmulPlan& plan, int64_t index,
   part.column_begin = panels * column / plan.column_parts * kPanel;
   part.column_end = std::min(panels * (column + 1) / plan.column_parts * kPanel, args.n);
   part.blocks = plan.blocks;
+  if (scratch == nullptr) return part;
   float* own = scratch + index * plan.scratch();
   part.packed_b = own;
   part.packed_a = own + plan.packed_b;

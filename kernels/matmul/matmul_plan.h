@@ -23,7 +23,7 @@ struct MatmulPlan {
 MatmulPlan PlanMatmul(const MatmulArgs& args, int threads);
 
 // Part `index` of parts(); it may be empty. `scratch` is that of all parts: parts() * scratch() floats, aligned to 64
-// bytes.
+// bytes; null where only the cut is asked for.
 MatmulPart PartOf(const MatmulArgs& args, const MatmulPlan& plan, int64_t index, float* scratch);
 
 }  // namespace quern

@@ -1,10 +1,10 @@
-// The register tile: up to six rows by one or two vectors of sixteen columns, in twelve registers, each output one
-// chain. Twelve hide the latency of the multiply-add on every processor so far, and leave room for two vectors of b on
-// AVX2 too.
+// The register tile: up to kTileRows rows by one or two vectors of sixteen columns, each output one chain in a
+// register. Eight chains or more hide the latency of the multiply-add on every processor so far.
 #ifndef QUERN_KERNELS_MATMUL_MATMUL_TILE_H_
 #define QUERN_KERNELS_MATMUL_MATMUL_TILE_H_
 
 #include "kernels/matmul/matmul_args.h"
+#include "kernels/matmul/matmul_pack.h"
 #include "kernels/simd.h"
 
 namespace quern {
@@ -29,14 +29,14 @@ struct Tile {
 template <int kRows, int kVectors, bool kByRows>
 void RunTile(const Tile& t) {
   if (t.add) {
-#pragma GCC unroll 6
+#pragma GCC unroll 8
     for (int i = 0; i < kRows; ++i) {
 #pragma GCC unroll 2
       for (int v = 0; v < kVectors; ++v) __builtin_prefetch(t.c + i * t.c_row + v * kLanes, /*for writing*/ 1);
     }
   }
   F32x16 sums[kRows][kVectors];
-#pragma GCC unroll 6
+#pragma GCC unroll 8
   for (int i = 0; i < kRows; ++i) {
 #pragma GCC unroll 2
     for (int v = 0; v < kVectors; ++v) {
@@ -55,7 +55,7 @@ void RunTile(const Tile& t) {
     }
 #pragma GCC unroll 2
     for (int v = 0; v < kVectors; ++v) right[v] = Load(b + v * kLanes);
-#pragma GCC unroll 6
+#pragma GCC unroll 8
     for (int i = 0; i < kRows; ++i) {
       F32x16 left = Broadcast(a[i * a_row]);
 #pragma GCC unroll 2
@@ -64,7 +64,7 @@ void RunTile(const Tile& t) {
     a += a_k;
     b += kPanel;
   }
-#pragma GCC unroll 6
+#pragma GCC unroll 8
   for (int i = 0; i < kRows; ++i) {
 #pragma GCC unroll 2
     for (int v = 0; v < kVectors; ++v) {
@@ -108,8 +108,14 @@ QUERN_INLINE void RunPanel(const Tile& t, int64_t rows) {
       return RunPanel<4, kByRows>(t);
     case 5:
       return RunPanel<5, kByRows>(t);
-    default:
+    case 6:
       return RunPanel<6, kByRows>(t);
+#ifdef QUERN_AVX512
+    case 7:
+      return RunPanel<7, kByRows>(t);
+    case 8:
+      return RunPanel<8, kByRows>(t);
+#endif
   }
 }
 
