@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <functional>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -25,14 +26,15 @@ constexpr PerIsa<decltype(ref::CopyMemory)> kCopy = {ref::CopyMemory, avx2::Copy
 constexpr PerIsa<decltype(ref::UpdateMemory)> kUpdate = {ref::UpdateMemory, avx2::UpdateMemory, avx512::UpdateMemory};
 
 // Long enough that starting the threads does not show, short enough that a busy machine leaves some rounds alone.
-constexpr double kRoundSeconds = 4e-3;
-constexpr int kRounds = 8;
+constexpr double kRoundSeconds = 1.5e-3;
+constexpr int kRounds = 24;
 
 // Beyond every cache.
 constexpr double kMostBytes = 256.0 * 1024 * 1024;
+// A thread's share of a round, at most; rounds walk through the whole.
+constexpr int64_t kChunk = 32 * 1024 * 1024;
 
-// The best of some rounds in which every thread of the pool runs body(thread, repeats), in units of a repeat per
-// second.
+// The best of some rounds in which every thread of the pool runs body(thread, repeats), in repeats per second.
 double BestRate(const std::function<void(int64_t thread, int64_t repeats)>& body) {
   const int64_t threads = ThreadPool::Current().threads();
   auto seconds = [&](int64_t repeats) {
@@ -46,35 +48,43 @@ double BestRate(const std::function<void(int64_t thread, int64_t repeats)>& body
   double once = seconds(1);
   while (once < kRoundSeconds / 4) once = seconds(repeats *= 2);
   repeats = std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(repeats) * kRoundSeconds / once));
-  double best = once;
-  for (int round = 0; round < kRounds; ++round) {
-    double now = seconds(repeats);
-    best = round == 0 ? now : std::min(best, now);
-  }
+  double best = seconds(repeats);
+  for (int round = 1; round < kRounds; ++round) best = std::min(best, seconds(repeats));
   return static_cast<double>(repeats) / best;
 }
 
-// Memory that the threads share out evenly, each its part in two halves.
-struct Arena {
+// Memory that the threads share out evenly.
+class Arena {
+ public:
   explicit Arena(double footprint)
-      : threads(ThreadPool::Current().threads()),
-        half(std::max<int64_t>(
-                 1, static_cast<int64_t>(std::min(footprint, kMostBytes) / static_cast<double>(2 * threads)) /
-                        kCeilingBlock) *
-             kCeilingBlock),
-        memory(Tensor::Zeros({threads, 2 * half}, DType::kU8)) {}
+      : threads_(ThreadPool::Current().threads()),
+        chunk_(Blocks(std::min(std::min(footprint, kMostBytes) / static_cast<double>(threads_), double{kChunk}))),
+        chunks_(std::max<int64_t>(1, static_cast<int64_t>(std::min(footprint, kMostBytes)) / (chunk_ * threads_))),
+        memory_(Tensor::Zeros({threads_, chunks_ * chunk_}, DType::kU8)) {}
 
-  // Bytes/s of a pass over a thread's part that counts for `bytes`.
-  double Measure(int64_t bytes, const std::function<void(std::byte*)>& pass) {
-    std::byte* base = memory.mutable_raw();
+  // Bytes/s of pass(chunk, its size), where each byte of a chunk counts for `count` bytes.
+  double Measure(double count, const std::function<void(std::byte*, int64_t)>& pass) {
+    std::byte* base = memory_.mutable_raw();
+    std::vector<int64_t> next(threads_, 0);
     double rate = BestRate([&](int64_t thread, int64_t repeats) {
-      for (int64_t i = 0; i < repeats; ++i) pass(base + thread * 2 * half);
+      int64_t at = next[thread];
+      for (int64_t i = 0; i < repeats; ++i) {
+        pass(base + (thread * chunks_ + at) * chunk_, chunk_);
+        at = at + 1 < chunks_ ? at + 1 : 0;
+      }
+      next[thread] = at;
     });
-    return rate * static_cast<double>(bytes * threads);
+    return rate * count * static_cast<double>(chunk_ * threads_);
   }
 
-  const int64_t threads, half;
-  Tensor memory;
+ private:
+  // Whole pairs of blocks: a chunk has two halves.
+  static int64_t Blocks(double bytes) {
+    return std::max<int64_t>(1, static_cast<int64_t>(bytes) / (2 * kCeilingBlock)) * 2 * kCeilingBlock;
+  }
+
+  const int64_t threads_, chunk_, chunks_;
+  Tensor memory_;
 };
 
 }  // namespace
@@ -90,21 +100,14 @@ double MeasureFlopsCeiling(DType dtype) {
   return rate * per_round * ThreadPool::Current().threads();
 }
 
-double MeasureReadCeiling(double footprint) {
-  Arena arena(footprint);
-  auto* read = kRead.Pick();
-  return arena.Measure(2 * arena.half, [&](std::byte* p) { read(p, 2 * arena.half); });
-}
+double MeasureReadCeiling(double footprint) { return Arena(footprint).Measure(1, kRead.Pick()); }
 
 double MeasureBandwidthCeiling(double footprint) {
   Arena arena(footprint);
-  const int64_t half = arena.half;
-  auto* read = kRead.Pick();
   auto* copy = kCopy.Pick();
-  auto* update = kUpdate.Pick();
-  return std::max({arena.Measure(2 * half, [&](std::byte* p) { read(p, 2 * half); }),
-                   arena.Measure(2 * half, [&](std::byte* p) { copy(p + half, p, half); }),
-                   arena.Measure(4 * half, [&](std::byte* p) { update(p, 2 * half); })});
+  return std::max({arena.Measure(1, kRead.Pick()),
+                   arena.Measure(1, [&](std::byte* p, int64_t bytes) { copy(p + bytes / 2, p, bytes / 2); }),
+                   arena.Measure(2, kUpdate.Pick())});
 }
 
 }  // namespace quern
