@@ -57,7 +57,14 @@ class ConnectionResponder : public Responder {
     Post([](Connection& c) { c.EndAnswer(); });
   }
   void OnDisconnect(std::function<void()> left) override {
-    Post([left = std::move(left)](Connection& c) { c.left_ = left; });
+    connection_->Post([serial = serial_, left = std::move(left)](Connection& c) {
+      if (c.serial_ != serial || c.ended_) return;
+      if (c.state_ == Connection::State::kAnswering) {
+        c.left_ = left;
+      } else {
+        left();  // it has left already
+      }
+    });
   }
   void After(double seconds, std::function<void()> call) override {
     Post([seconds, call = std::move(call)](Connection& c) { c.CallAfter(seconds, call); });
@@ -327,6 +334,7 @@ void Connection::Send(const HttpResponse& response) {
   options.content_length = response.body.size();
   pending_ += WriteHead(response, options, request_id_);
   if (!head_only_) pending_ += response.body;
+  Record(/*client_left=*/false);
   DropCallbacks();
   Flush();
 }
@@ -353,6 +361,7 @@ void Connection::WriteStream(std::string_view bytes) {
 void Connection::EndAnswer() {
   if (!streaming_) return Abandon();
   ended_ = true;
+  Record(/*client_left=*/false);
   DropCallbacks();
   Flush();
 }
@@ -404,7 +413,6 @@ void Connection::OnWritten(ErrorCode error) {
 }
 
 void Connection::FinishAnswer() {
-  Record(/*client_left=*/false);
   SetBusy(false);
   if (close_after_ || shared_->draining.load()) return Linger();
   ExpectRequest();
@@ -418,13 +426,10 @@ void Connection::FinishAnswer() {
 // The client, or the server's end, came before the end of an answer.
 void Connection::Leave() {
   if (state_ == State::kClosed) return;
-  if (state_ == State::kAnswering) {
+  if (state_ == State::kAnswering && !ended_) {
     if (!started_) record_.status = 499;
     Record(/*client_left=*/true);
-    if (left_ && !ended_) {
-      auto left = std::move(left_);
-      left();
-    }
+    if (auto left = std::exchange(left_, nullptr)) left();
   }
   CloseNow();
 }
@@ -462,6 +467,7 @@ void Connection::DropCallbacks() {
   calls_.clear();
 }
 
+// Before the answer's last byte goes out, so that whoever has read it finds it counted.
 void Connection::Record(bool client_left) {
   if (!shared_->options.on_record) return;
   record_.seconds = MonotonicSeconds() - head_time_;

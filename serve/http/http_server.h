@@ -46,7 +46,7 @@ class Responder {
 // Called on the connection's strand; must not block.
 using HttpHandler = std::function<void(HttpRequest request, std::shared_ptr<Responder> responder)>;
 
-// One answer, when its last byte has been handed to the socket or the client has left.
+// One answer, when its end is about to be sent or the client has left.
 struct HttpRecord {
   std::string method;  // "" where the request line was refused
   std::string route;   // "" where no handler ran
