@@ -1,6 +1,10 @@
 #include "data/prepare_output.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -52,6 +56,15 @@ absl::Status CheckReplaceable(const std::string& folder, const std::string& name
       path, " exists, and the folder has no metadata.json by quern prepare; choose another --output_dir, or move it"));
 }
 
+absl::Status SyncFolder(const std::string& folder) {
+  const int fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return FileError(errno, "opening", folder);
+  // Some file systems cannot sync a folder, and say so.
+  const int error = fsync(fd) == 0 || errno == EINVAL ? 0 : errno;
+  close(fd);
+  return error == 0 ? absl::OkStatus() : FileError(error, "syncing", folder);
+}
+
 }  // namespace
 
 absl::StatusOr<PrepareOutput> PrepareOutput::Create(const std::string& folder, const std::vector<std::string>& names,
@@ -77,23 +90,23 @@ absl::StatusOr<PrepareOutput> PrepareOutput::Create(const std::string& folder, c
 std::string PrepareOutput::PathOf(const std::string& name) const { return JoinPath(staging_.staging(), name); }
 
 absl::Status PrepareOutput::Publish(const Json& metadata) {
-  if (is_new_) {
-    RETURN_IF_ERROR(WriteSealedArtefact(PathOf(kMetadataFile), metadata));
-    return staging_.Commit();
-  }
+  // Whatever can fail for want of space comes before the first file is replaced.
+  RETURN_IF_ERROR(WriteSealedArtefact(PathOf(kMetadataFile), metadata));
+  if (is_new_) return staging_.Commit();
   std::error_code error;
-  for (const std::string& name : names_) {
+  const bool former_prepare = FileExists(JoinPath(folder_, kMetadataFile));
+  std::vector<std::string> order = names_;
+  order.push_back(kMetadataFile);
+  for (const std::string& name : order) {
     fs::rename(PathOf(name), JoinPath(folder_, name), error);
     if (error) return FileError(error.value(), "writing", JoinPath(folder_, name));
   }
-  const bool former_prepare = FileExists(JoinPath(folder_, kMetadataFile));
-  RETURN_IF_ERROR(WriteSealedArtefact(JoinPath(folder_, kMetadataFile), metadata));
   for (const char* name : kEveryOutput) {
     if (former_prepare && std::find(names_.begin(), names_.end(), name) == names_.end()) {
       fs::remove(JoinPath(folder_, name), error);
     }
   }
-  return absl::OkStatus();
+  return SyncFolder(folder_);
 }
 
 }  // namespace quern
