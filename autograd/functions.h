@@ -45,8 +45,8 @@ Var Attention(const Var& q, const Var& k, const Var& v, const AttentionLayout& l
 
 // Views; no bytes are copied in the forward pass.
 Var Reshape(const Var& x, const Shape& shape);
-// Columns [begin, end) of the innermost axis: q, k, v out of a QKV row. Gradients of several slices of one Var are written into
-// one buffer, side by side.
+// Columns [begin, end) of the innermost axis: q, k, v out of a QKV row. Gradients of several slices of one Var are
+// written into one buffer, side by side.
 Var SliceColumns(const Var& x, int64_t begin, int64_t end);
 // The given rows of [N, C], ascending.
 Var SelectRows(const Var& x, std::vector<int32_t> rows);
@@ -54,9 +54,9 @@ Var SelectRows(const Var& x, std::vector<int32_t> rows);
 Var Sum(const Var& x);
 Var Mean(const Var& x);
 
-// Summed cross-entropy times `scale`, a scalar: scale = 1 / (number of counted targets of the whole global batch) makes the loss a
-// mean over tokens, whatever the micro-batching. Where a gradient is wanted, the logits' memory is overwritten by their gradient
-// in the forward pass, if nobody else holds it.
+// Summed cross-entropy times `scale`, a scalar: scale = 1 / (number of counted targets of the whole global batch) makes
+// the loss a mean over tokens, whatever the micro-batching. Where a gradient is wanted, the logits' memory is
+// overwritten by their gradient in the forward pass, if nobody else holds it.
 Var CrossEntropy(const Var& logits, const Tensor& targets, float scale);
 
 }  // namespace quern

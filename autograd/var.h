@@ -4,8 +4,8 @@
 //   Var loss = CrossEntropy(Linear(x, w, ...), targets);
 //   Backward(loss);                       // fills w.grad()
 //
-// An operation computes its result, then calls Record with a closure that, given dy, writes into one Slot per input. What a step
-// keeps alive is what those closures capture: memory is readable at the operation. No double backward.
+// An operation computes its result, then calls Record with a closure that, given dy, writes into one Slot per input.
+// What a step keeps alive is what those closures capture: memory is readable at the operation. No double backward.
 #ifndef QUERN_AUTOGRAD_VAR_H_
 #define QUERN_AUTOGRAD_VAR_H_
 
@@ -58,7 +58,8 @@ class Var {
 
  private:
   explicit Var(std::shared_ptr<VarNode> node) : node_(std::move(node)) {}
-  friend Var RecordNode(const char* op, Tensor value, std::vector<Var> inputs, BackwardFn backward);
+  friend Var RecordNode(const char* op, Tensor value, std::vector<Var> inputs, BackwardFn backward, bool strided_grads);
+  friend Var VarOf(std::shared_ptr<VarNode> node);
   std::shared_ptr<VarNode> node_;
 };
 
@@ -76,25 +77,30 @@ class NoGrad {
   bool previous_;
 };
 
-Var RecordNode(const char* op, Tensor value, std::vector<Var> inputs, BackwardFn backward);
+Var RecordNode(const char* op, Tensor value, std::vector<Var> inputs, BackwardFn backward, bool strided_grads);
 
-// Puts an operation on the tape. A template, so that under NoGrad, or where no input wants a gradient, no closure is built.
+// Puts an operation on the tape. A template, so that under NoGrad, or where no input wants a gradient, no closure is
+// built. The closure writes, adds to, or gives to every slot that is wanted. With `strided_grads` it accepts
+// destinations that are slices of wider rows (contiguous in the innermost axis), so that the gradients of q, k and v
+// land side by side in one QKV row.
 template <typename Backward>
-Var Record(const char* op, Tensor value, std::initializer_list<Var> inputs, Backward&& backward) {
+Var Record(const char* op, Tensor value, std::initializer_list<Var> inputs, Backward&& backward,
+           bool strided_grads = false) {
   bool wanted = false;
   if (GradEnabled()) {
     for (const Var& input : inputs) wanted = wanted || (input.defined() && input.requires_grad());
   }
   if (!wanted) return Var(std::move(value));
-  return RecordNode(op, std::move(value), std::vector<Var>(inputs), BackwardFn(std::forward<Backward>(backward)));
+  return RecordNode(op, std::move(value), std::vector<Var>(inputs), BackwardFn(std::forward<Backward>(backward)),
+                    strided_grads);
 }
 
 struct BackwardOptions {
   // Called once per parameter leaf when its gradient of this pass is complete: where communication overlaps.
   std::function<void(Var& parameter)> on_grad_ready;
 };
-// `loss` has one element; its gradient starts at 1. Frees the tape as it walks: a second Backward over the same graph is a CHECK.
-// CHECKs that what closures of this graph produced has not been written in place since (storage versions).
+// `loss` has one element; its gradient starts at 1. Frees the tape as it walks: a second Backward over the same graph
+// is a CHECK. CHECKs that what closures of this graph produced has not been written in place since (storage versions).
 void Backward(const Var& loss, const BackwardOptions& options = {});
 
 }  // namespace quern
