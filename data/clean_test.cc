@@ -133,8 +133,11 @@ TEST(Clean, IdempotentOnAnything) {
         ASSERT_EQ(ValidUtf8Prefix(once), once.size());
         ASSERT_EQ(ToNfc(once), once);
         ASSERT_EQ(once.find_first_of("\r\x01\x7F"), std::string::npos);
-        if (layout == Layout::kLine) ASSERT_EQ(once.find('\n'), std::string::npos);
-        if (layout == Layout::kParagraph) ASSERT_EQ(once.find("\n\n"), std::string::npos);
+        if (layout == Layout::kLine) {
+          ASSERT_EQ(once.find('\n'), std::string::npos);
+        } else if (layout == Layout::kParagraph) {
+          ASSERT_EQ(once.find("\n\n"), std::string::npos);
+        }
         ASSERT_EQ(once.find("\n\n\n"), std::string::npos);
       }
     }

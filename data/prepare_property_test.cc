@@ -121,7 +121,7 @@ TEST(PrepareProperty, SplitsAreWhatTheInputSays) {
   const std::string folder = JoinPath(testing::TempDir(), "prepare_property");
   ASSERT_TRUE(RemoveAll(folder).ok());
   ASSERT_TRUE(MakeFolders(folder).ok());
-  for (int trial = 0; trial < 150; ++trial) {
+  for (int trial = 0; trial < 60; ++trial) {
     Case c = RandomCase(random);
     c.options.input_file = JoinPath(folder, "in.txt");
     c.options.output_dir = JoinPath(folder, "out");
@@ -143,7 +143,7 @@ TEST(PrepareProperty, AnyBytesSurviveWithoutCleaning) {
   const std::string folder = JoinPath(testing::TempDir(), "prepare_bytes");
   ASSERT_TRUE(RemoveAll(folder).ok());
   ASSERT_TRUE(MakeFolders(folder).ok());
-  for (int trial = 0; trial < 20; ++trial) {
+  for (int trial = 0; trial < 10; ++trial) {
     Records lines;
     std::map<std::string, size_t> order;
     for (int i = 0; i < 60; ++i) {

@@ -54,7 +54,9 @@ TEST(Smoke, LinesOfTheTrainingSplitInOrder) {
   for (size_t i = 0; i < chosen.size(); ++i) {
     EXPECT_EQ(corpus.fates[static_cast<size_t>(chosen[i].index)], RecordFate::kTrain);
     EXPECT_EQ(chosen[i].text, corpus.texts[static_cast<size_t>(chosen[i].index)]);
-    if (i > 0) EXPECT_LT(chosen[i - 1].index, chosen[i].index);
+    if (i > 0) {
+      EXPECT_LT(chosen[i - 1].index, chosen[i].index);
+    }
   }
 }
 

@@ -39,8 +39,11 @@ Assigned Assign(const std::vector<std::string>& texts, const Ratios& ratios, boo
   std::map<std::string, RecordFate> first;
   for (size_t i = 0; i < texts.size(); ++i) {
     const auto [it, is_new] = first.emplace(texts[i], out.fates[i]);
-    if (is_new) EXPECT_NE(out.fates[i], RecordFate::kDuplicate) << texts[i];
-    if (!is_new) EXPECT_EQ(out.fates[i], dedupe ? RecordFate::kDuplicate : it->second) << texts[i];
+    if (is_new) {
+      EXPECT_NE(out.fates[i], RecordFate::kDuplicate) << texts[i];
+    } else {
+      EXPECT_EQ(out.fates[i], dedupe ? RecordFate::kDuplicate : it->second) << texts[i];
+    }
   }
   return out;
 }

@@ -8,7 +8,9 @@ namespace {
 struct PatternRow {
   SplitPattern pattern;
   std::string_view name;
-  // Spellings of the same language; the first is the one written.
+  // Spellings of the same language to the engine that reads tokenizer.json (Oniguruma); the first is the one written.
+  // tiktoken's own of cl100k is not among them: its \\p{N}{1,3}+ is a possessive three digits there, but any number of
+  // digits to Oniguruma.
   std::vector<std::string_view> regexes;
 };
 
@@ -21,7 +23,7 @@ const std::vector<PatternRow>& Rows() {
         R"('(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s)"}},
       {SplitPattern::kCl100k,
        "cl100k",
-       {R"('(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s)"}},
+       {R"('(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s)"}},
       {SplitPattern::kLlama3,
        "llama3",
        {R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)",
