@@ -85,9 +85,7 @@ TEST_P(ModelFolderTest, WhatIsSavedIsWhatIsLoaded) {
   EXPECT_FALSE(SameBits(SomeLogits(**loaded), SomeLogits(*model)));
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, ModelFolderTest,
-                         testing::Values("gpt2", "gpt2_untied", "gpt2_no_bias", "llama", "llama_tied", "llama3",
-                                         "mistral", "qwen2"),
+INSTANTIATE_TEST_SUITE_P(Models, ModelFolderTest, testing::ValuesIn(SmallConfigNames()),
                          [](const auto& info) { return info.param; });
 
 TEST(LoadTest, Shards) {

@@ -155,9 +155,7 @@ TEST_P(SamenessTest, AChangedTokenIsSeenByItsOwnAndLaterRowsOnly) {
     EXPECT_FALSE(SameBits(a.Slice(0, row, row + 1), b.Slice(0, row, row + 1))) << row;
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, SamenessTest,
-                         testing::Values("gpt2", "gpt2_untied", "gpt2_no_bias", "llama", "llama_tied", "llama3",
-                                         "mistral", "qwen2"),
+INSTANTIATE_TEST_SUITE_P(Models, SamenessTest, testing::ValuesIn(SmallConfigNames()),
                          [](const auto& info) { return info.param; });
 
 }  // namespace

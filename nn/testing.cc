@@ -34,6 +34,25 @@ std::vector<NamedConfig> SmallConfigs() {
   };
 }
 
+std::vector<std::string> SmallConfigNames() {
+  std::vector<std::string> names;
+  for (const NamedConfig& named : SmallConfigs()) names.push_back(named.name);
+  return names;
+}
+
+ModelConfig WithInitializerRange(const ModelConfig& config, double range) {
+  ModelConfig changed = config;
+  const google::protobuf::FieldDescriptor* architecture =
+      changed.GetReflection()->GetOneofFieldDescriptor(changed, changed.GetDescriptor()->oneof_decl(0));
+  CHECK(architecture != nullptr) << "WithInitializerRange: no architecture";
+  google::protobuf::Message* message = changed.GetReflection()->MutableMessage(&changed, architecture);
+  const google::protobuf::FieldDescriptor* field = message->GetDescriptor()->FindFieldByName("initializer_range");
+  CHECK(field != nullptr) << message->GetDescriptor()->name() << " has no initializer_range";
+  message->GetReflection()->ClearField(message, field);
+  if (range > 0) message->GetReflection()->SetDouble(message, field, range);
+  return changed;
+}
+
 std::unique_ptr<LanguageModel> SmallModel(const std::string& name, uint64_t seed) {
   for (const NamedConfig& named : SmallConfigs()) {
     if (named.name == name) return *MakeModel(named.config, seed);

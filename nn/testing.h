@@ -23,6 +23,11 @@ struct NamedConfig {
 // well.
 std::vector<NamedConfig> SmallConfigs();
 
+// Their names: what the suites over all models are instantiated with.
+std::vector<std::string> SmallConfigNames();
+// The same architecture with another standard deviation of fresh weights (`initializer_range`); 0: the default.
+ModelConfig WithInitializerRange(const ModelConfig& config, double range);
+
 // Of that name in SmallConfigs().
 std::unique_ptr<LanguageModel> SmallModel(const std::string& name, uint64_t seed = 1);
 

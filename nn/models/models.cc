@@ -61,7 +61,11 @@ absl::StatusOr<const Architecture*> ValidArchitecture(const ModelConfig& config)
     RETURN_IF_ERROR(architecture.validate(config));
     return &architecture;
   }
-  return absl::InvalidArgumentError("model config: no architecture; set one of `gpt2 {}` or `llama {}`.");
+  std::string names;
+  for (const Architecture& architecture : Architectures()) {
+    absl::StrAppend(&names, names.empty() ? "" : " or ", "`", std::string(architecture.name), " {}`");
+  }
+  return absl::InvalidArgumentError(absl::StrCat("model config: no architecture; set ", names, "."));
 }
 
 absl::StatusOr<std::unique_ptr<LanguageModel>> MakeModel(const ModelConfig& config, uint64_t seed) {

@@ -80,10 +80,7 @@ TEST_P(ModelsTest, WeightsAreAFunctionOfTheSeed) {
 }
 
 TEST_P(ModelsTest, AFreshModelGuessesEvenly) {
-  ModelConfig config = Config();
-  if (config.has_gpt2()) config.mutable_gpt2()->clear_initializer_range();
-  if (config.has_llama()) config.mutable_llama()->clear_initializer_range();
-  std::unique_ptr<LanguageModel> model = *MakeModel(config, 1);
+  std::unique_ptr<LanguageModel> model = *MakeModel(WithInitializerRange(Config(), 0), 1);
   float loss = Loss(*model, RandomBatch(4, 64, 1)).value().data<float>()[0];
   EXPECT_NEAR(loss, std::log(97.0f), 0.05f);
 }
@@ -131,10 +128,7 @@ TEST_P(ModelsTest, TheGradientIsTheSlopeOfTheLoss) {
 }
 
 TEST_P(ModelsTest, LearnsOneBatchByHeart) {
-  ModelConfig config = Config();
-  if (config.has_gpt2()) config.mutable_gpt2()->set_initializer_range(0.05);
-  if (config.has_llama()) config.mutable_llama()->set_initializer_range(0.05);
-  std::unique_ptr<LanguageModel> model = *MakeModel(config, 1);
+  std::unique_ptr<LanguageModel> model = *MakeModel(WithInitializerRange(Config(), 0.05), 1);
   Batch batch = RandomBatch(4, 16, 4);
   std::vector<Tensor> m, v;
   model->Visit([&](std::string_view, Var& p) {
@@ -157,9 +151,7 @@ TEST_P(ModelsTest, LearnsOneBatchByHeart) {
   EXPECT_LT(loss, 0.05f);
 }
 
-INSTANTIATE_TEST_SUITE_P(Small, ModelsTest,
-                         testing::Values("gpt2", "gpt2_untied", "gpt2_no_bias", "llama", "llama_tied", "llama3",
-                                         "mistral", "qwen2"),
+INSTANTIATE_TEST_SUITE_P(Small, ModelsTest, testing::ValuesIn(SmallConfigNames()),
                          [](const auto& info) { return info.param; });
 
 std::string ErrorOf(const std::string& config) {
