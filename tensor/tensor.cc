@@ -15,6 +15,42 @@ std::array<int64_t, kMaxRank> DenseStrides(const Shape& shape) {
   return strides;
 }
 
+// The strides of `shape` over the elements that `old_shape` and `old_strides` name, in their order; false where none
+// give that order. Axes that are dense among themselves are one run; a run may be cut and joined freely, and axes of
+// size 1 are in none.
+bool CutAndJoin(const Shape& old_shape, const std::array<int64_t, kMaxRank>& old_strides, const Shape& shape,
+                std::array<int64_t, kMaxRank>* strides) {
+  struct Run {
+    int64_t elements, step;
+  };
+  std::array<Run, kMaxRank> runs;  // the innermost first
+  int count = 0;
+  for (int i = old_shape.rank() - 1; i >= 0; --i) {
+    if (old_shape[i] == 1) continue;
+    if (count > 0 && old_strides[i] == runs[count - 1].elements * runs[count - 1].step) {
+      runs[count - 1].elements *= old_shape[i];
+    } else {
+      runs[count++] = {old_shape[i], old_strides[i]};
+    }
+  }
+  int run = 0;
+  int64_t taken = 1;  // elements of the run that inner axes of `shape` cover
+  for (int j = shape.rank() - 1; j >= 0; --j) {
+    if (run < count && taken == runs[run].elements && shape[j] != 1) {
+      ++run;
+      taken = 1;
+    }
+    if (shape[j] == 1) {
+      (*strides)[j] = 1;
+      continue;
+    }
+    if (run == count || runs[run].elements % (taken * shape[j]) != 0) return false;
+    (*strides)[j] = runs[run].step * taken;
+    taken *= shape[j];
+  }
+  return true;
+}
+
 // Calls copy(source_offset, destination_offset) for every run of `shape`'s innermost axis, offsets in elements.
 template <typename Copy>
 void ForEachRun(const Tensor& source, const Tensor& destination, const Copy& copy) {
@@ -66,7 +102,8 @@ Tensor Tensor::Zeros(const Shape& shape, DType dtype, Device device) {
 
 Tensor Tensor::View(Storage storage, int64_t offset_bytes, const Shape& shape, DType dtype) {
   CHECK(offset_bytes >= 0 && offset_bytes % SizeOf(dtype) == 0) << "Tensor::View: offset " << offset_bytes;
-  CHECK_LE(offset_bytes + shape.elements() * SizeOf(dtype), storage.bytes()) << "Tensor::View: past the end of storage.";
+  CHECK_LE(offset_bytes + shape.elements() * SizeOf(dtype), storage.bytes())
+      << "Tensor::View: past the end of storage.";
   Tensor t;
   t.storage_ = std::move(storage);
   t.shape_ = shape;
@@ -87,7 +124,8 @@ bool Tensor::contiguous() const {
 
 std::byte* Tensor::mutable_raw() {
   CHECK(defined()) << "Tensor: an undefined tensor has no data.";
-  CHECK(!storage_.read_only()) << "Tensor: this memory is mapped from a file and read-only; Clone() first. got " << *this;
+  CHECK(!storage_.read_only()) << "Tensor: this memory is mapped from a file and read-only; Clone() first. got "
+                               << *this;
   storage_.RaiseVersion();
   return const_cast<std::byte*>(raw());
 }
@@ -113,10 +151,15 @@ Tensor Tensor::Reshape(std::initializer_list<int64_t> dims) const {
 
 Tensor Tensor::Reshape(const Shape& shape) const {
   CHECK_EQ(shape.elements(), elements()) << "Reshape: element counts differ; got " << *this << " to " << shape;
-  CHECK(contiguous()) << "Reshape: needs a contiguous tensor; got " << *this << ". Call Contiguous() first.";
   Tensor t = *this;
   t.shape_ = shape;
-  t.strides_ = DenseStrides(shape);
+  if (contiguous() || elements() == 0) {
+    t.strides_ = DenseStrides(shape);
+  } else {
+    CHECK(CutAndJoin(shape_, strides_, shape, &t.strides_))
+        << "Reshape: needs a contiguous tensor, or one whose dense axes are only cut or joined; got " << *this << " to "
+        << shape << ". Call Contiguous() first.";
+  }
   return t;
 }
 
@@ -133,7 +176,8 @@ Tensor Tensor::Slice(int axis, int64_t begin, int64_t end) const {
 
 Tensor Tensor::Transpose(int axis_a, int axis_b) const {
   int a = axis_a < 0 ? axis_a + rank() : axis_a, b = axis_b < 0 ? axis_b + rank() : axis_b;
-  CHECK(a >= 0 && a < rank() && b >= 0 && b < rank()) << "Transpose: axes " << axis_a << ", " << axis_b << "; got " << *this;
+  CHECK(a >= 0 && a < rank() && b >= 0 && b < rank())
+      << "Transpose: axes " << axis_a << ", " << axis_b << "; got " << *this;
   Tensor t = *this;
   t.shape_ = shape_.With(a, shape_[b]).With(b, shape_[a]);
   std::swap(t.strides_[a], t.strides_[b]);
@@ -166,7 +210,8 @@ void Tensor::CopyFrom(const Tensor& source) {
     if (from_step == 1 && to_step == 1) {
       std::memcpy(t, f, static_cast<size_t>(run * size));
     } else {
-      for (int64_t i = 0; i < run; ++i) std::memcpy(t + i * to_step * size, f + i * from_step * size, static_cast<size_t>(size));
+      for (int64_t i = 0; i < run; ++i)
+        std::memcpy(t + i * to_step * size, f + i * from_step * size, static_cast<size_t>(size));
     }
   });
 }

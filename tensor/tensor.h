@@ -71,7 +71,8 @@ class Tensor {
   const std::byte* raw() const { return static_cast<const std::byte*>(storage_.data()) + offset_ * SizeOf(dtype_); }
   std::byte* mutable_raw();
 
-  // Views. Reshape CHECKs contiguity and element counts; one size may be -1.
+  // Views. Reshape CHECKs element counts and that a view gives the elements in their order: always so where this is
+  // contiguous, else where axes that are dense among themselves are only cut or joined. One size may be -1.
   Tensor Reshape(const Shape& shape) const;
   Tensor Reshape(std::initializer_list<int64_t> dims) const;
   Tensor Slice(int axis, int64_t begin, int64_t end) const;

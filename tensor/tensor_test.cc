@@ -36,7 +36,34 @@ TEST(TensorTest, TransposeAndClone) {
 TEST(TensorTest, ReshapeInfersOneSize) {
   EXPECT_EQ(Iota({2, 6}).Reshape({3, -1}).shape(), Shape({3, 4}));
   EXPECT_DEATH(Iota({2, 6}).Reshape({5, -1}), "no size fits");
-  EXPECT_DEATH(Iota({2, 6}).Transpose(0, 1).Reshape({12}), "contiguous");
+  EXPECT_DEATH(Iota({2, 6}).Transpose(0, 1).Reshape({12}), "Contiguous");
+}
+
+TEST(TensorTest, ReshapeCutsAndJoinsDenseAxesOfAView) {
+  Tensor qkv = Iota({3, 24});           // rows of q, k, v
+  Tensor k = qkv.Slice(1, 8, 16);       // [3,8], rows 24 apart
+  Tensor heads = k.Reshape({3, 2, 4});  // [N,H,D]
+  EXPECT_EQ(heads.stride(0), 24);
+  EXPECT_EQ(heads.stride(1), 4);
+  EXPECT_EQ(heads.ToVector<float>(), k.ToVector<float>());
+  EXPECT_EQ(heads.Reshape({3, 8}).ToVector<float>(), k.ToVector<float>());
+  EXPECT_EQ(heads.Reshape({3, 4, 2}).ToVector<float>(), k.ToVector<float>());
+  EXPECT_EQ(heads.Reshape({3, 1, 8}).ToVector<float>(), k.ToVector<float>());
+  EXPECT_EQ(Iota({1, 24}).Slice(1, 8, 16).Reshape({2, 4}).ToVector<float>(),
+            (std::vector<float>{8, 9, 10, 11, 12, 13, 14, 15}));
+  EXPECT_DEATH(k.Reshape({24}), "Contiguous");
+  EXPECT_DEATH(k.Reshape({2, 12}), "Contiguous");
+  // The stride of an axis of size 1 says nothing: these rows are 10 apart, not 3.
+  Tensor rows = Iota({4, 1, 10}).Slice(2, 0, 3);
+  EXPECT_DEATH(rows.Reshape({12}), "Contiguous");
+  EXPECT_EQ(rows.Reshape({2, 2, 3}).ToVector<float>(), rows.ToVector<float>());
+  EXPECT_EQ(rows.Slice(0, 0, 0).Reshape({3, 0}).elements(), 0);
+  // Joined outer axes beside a cut inner one.
+  Tensor blocks = Iota({2, 3, 8}).Slice(2, 1, 7);
+  EXPECT_EQ(blocks.Reshape({6, 2, 3}).ToVector<float>(), blocks.ToVector<float>());
+  Tensor turned = Iota({2, 3, 4}).Transpose(0, 1);
+  EXPECT_EQ(turned.Reshape({3, 2, 2, 2}).ToVector<float>(), turned.ToVector<float>());
+  EXPECT_DEATH(turned.Reshape({6, 4}), "Contiguous");
 }
 
 TEST(TensorTest, WritesRaiseTheVersionOfTheStorage) {
@@ -54,7 +81,9 @@ TEST(TensorTest, MappedMemoryIsReadOnly) {
   EXPECT_DEATH(x.mutable_data<float>(), "read-only");
 }
 
-TEST(TensorTest, WrongTypeNamesBoth) { EXPECT_DEATH(Iota({2}).data<int32_t>(), "asked for i32 data; got f32\\[2\\]@cpu"); }
+TEST(TensorTest, WrongTypeNamesBoth) {
+  EXPECT_DEATH(Iota({2}).data<int32_t>(), "asked for i32 data; got f32\\[2\\]@cpu");
+}
 
 TEST(TensorTest, ScalarAndEmpty) {
   EXPECT_EQ(Tensor::Zeros({}, DType::kF32).elements(), 1);
@@ -95,7 +124,9 @@ TEST(BFloat16Test, RoundsToNearestEven) {
 TEST(DeviceTest, Parse) {
   EXPECT_EQ(*ParseDevice("cpu"), Cpu());
   EXPECT_EQ(ParseDevice("gpu").status().code(), absl::StatusCode::kInvalidArgument);
-  if (!kBuiltWithCuda) EXPECT_EQ(ParseDevice("cuda:0").status().code(), absl::StatusCode::kFailedPrecondition);
+  if (!kBuiltWithCuda) {
+    EXPECT_EQ(ParseDevice("cuda:0").status().code(), absl::StatusCode::kFailedPrecondition);
+  }
 }
 
 }  // namespace
