@@ -202,6 +202,34 @@ QUERN_INLINE float ReduceMax(F32x16 a) {
 }
 
 QUERN_INLINE F32x16 Zero() { return Broadcast(0.0f); }
+QUERN_INLINE float FirstLane(F32x16 a) {
+  __m256 lo, hi;
+  Halves(a, &lo, &hi);
+  return _mm256_cvtss_f32(lo);
+}
+
+// body(i, lanes) for the vectors of [begin, end): all but the last few elements go unmasked.
+//   ForEachVector(0, cols, [&](int64_t c, auto lanes) { Store(y + c, lanes, Load(x + c, lanes, Zero()) * scale); });
+struct AllLanes {};
+struct FirstLanes {
+  int64_t n;
+};
+QUERN_INLINE F32x16 Load(const float* p, AllLanes, F32x16) { return Load(p); }
+QUERN_INLINE F32x16 Load(const float* p, FirstLanes lanes, F32x16 fill) { return LoadFirst(p, lanes.n, fill); }
+QUERN_INLINE void Store(float* p, AllLanes, F32x16 a) { Store(p, a); }
+QUERN_INLINE void Store(float* p, FirstLanes lanes, F32x16 a) { StoreFirst(p, lanes.n, a); }
+// Adds to what is there, or overwrites it.
+template <typename Lanes>
+QUERN_INLINE void StoreTo(float* p, Lanes lanes, F32x16 a, bool add) {
+  if (add) a = Load(p, lanes, Zero()) + a;
+  Store(p, lanes, a);
+}
+template <typename Body>
+QUERN_INLINE void ForEachVector(int64_t begin, int64_t end, const Body& body) {
+  int64_t i = begin;
+  for (; i + kLanes <= end; i += kLanes) body(i, AllLanes{});
+  if (i < end) body(i, FirstLanes{end - i});
+}
 
 }  // namespace
 }  // namespace QUERN_ISA

@@ -76,6 +76,37 @@ void ForEachIsa(const std::function<void(Isa isa)>& body) {
   SetIsa(before);
 }
 
+namespace {
+
+// Fills blocks of these tensors' sizes with NaN and gives them back: what the next outputs are allocated from.
+void PoisonFreeMemory(const std::vector<Tensor>& like) {
+  std::vector<Tensor> blocks;
+  for (const Tensor& t : like) {
+    blocks.push_back(Tensor::Empty({t.bytes()}, DType::kU8));
+    std::memset(blocks.back().mutable_raw(), 0xFF, static_cast<size_t>(t.bytes()));
+  }
+}
+
+}  // namespace
+
+void ExpectIsasAgree(const std::function<std::vector<Tensor>()>& run, double relative, double absolute) {
+  Isa before = CurrentIsa();
+  SetIsa(Isa::kReference);
+  std::vector<Tensor> want = run(), first;
+  SetIsa(before);
+  ForEachIsa([&](Isa isa) {
+    PoisonFreeMemory(want);
+    std::vector<Tensor> got = run();
+    ASSERT_EQ(got.size(), want.size());
+    if (isa != Isa::kReference && first.empty()) first = got;
+    for (size_t i = 0; i < got.size(); ++i) {
+      SCOPED_TRACE("result " + std::to_string(i));
+      EXPECT_TRUE(AllClose(got[i], want[i], relative, absolute));
+      EXPECT_TRUE(SameBits(got[i], isa == Isa::kReference ? want[i] : first[i]));
+    }
+  });
+}
+
 testing::AssertionResult SameBits(const Tensor& a, const Tensor& b) {
   if (a.shape() != b.shape() || a.dtype() != b.dtype()) {
     return testing::AssertionFailure() << Describe(a) << " against " << Describe(b);

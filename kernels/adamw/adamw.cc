@@ -11,14 +11,15 @@
 namespace quern {
 namespace {
 
-constexpr PerIsa<decltype(ref::AdamW)> kAdamW = {ref::AdamW};
+constexpr PerIsa<decltype(ref::AdamW)> kAdamW = {ref::AdamW, avx2::AdamW, avx512::AdamW};
 
 // The work is cut between blocks of this many elements, and so many of them are worth a thread of their own.
 constexpr int64_t kBlock = 1024;
 constexpr int64_t kGrain = 8;
 
 void CheckArena(const char* name, const Tensor& t, const Tensor& master) {
-  CHECK(t.defined() && t.dtype() == DType::kF32 && t.contiguous() && t.device().is_cpu() && t.elements() == master.elements())
+  CHECK(t.defined() && t.dtype() == DType::kF32 && t.contiguous() && t.device().is_cpu() &&
+        t.elements() == master.elements())
       << "AdamW: master, m, v and grad are contiguous f32 of equal element counts on the CPU; got " << name << "=" << t
       << ", master=" << master;
 }
@@ -37,7 +38,7 @@ AdamWArgs Coefficients(const AdamWOptions& options) {
   args.one_minus_beta2 = static_cast<float>(1 - beta2);
   args.decay = static_cast<float>(1 - double{options.learning_rate} * options.weight_decay);
   args.step_size = static_cast<float>(options.learning_rate / (1 - std::pow(beta1, t)));
-  args.denominator = static_cast<float>(1 / std::sqrt(1 - std::pow(beta2, t)));
+  args.inverse_correction = static_cast<float>(1 / std::sqrt(1 - std::pow(beta2, t)));
   return args;
 }
 
@@ -48,8 +49,8 @@ void AdamW(const AdamWOptions& options, Tensor& parameter, Tensor& master, Tenso
   CheckArena("m", m, master);
   CheckArena("v", v, master);
   CheckArena("grad", grad, master);
-  CHECK(parameter.defined() && (parameter.dtype() == DType::kF32 || parameter.dtype() == DType::kBF16) && parameter.contiguous() &&
-        parameter.device().is_cpu() && parameter.elements() == master.elements())
+  CHECK(parameter.defined() && (parameter.dtype() == DType::kF32 || parameter.dtype() == DType::kBF16) &&
+        parameter.contiguous() && parameter.device().is_cpu() && parameter.elements() == master.elements())
       << "AdamW: the parameter is contiguous f32 or bf16 with master's element count; got parameter=" << parameter
       << ", master=" << master;
   AdamWArgs args = Coefficients(options);
@@ -64,9 +65,8 @@ void AdamW(const AdamWOptions& options, Tensor& parameter, Tensor& master, Tenso
   args.grad = grad.data<float>();
   auto* kernel = kAdamW.Pick();
   int64_t elements = master.elements();
-  ParallelFor((elements + kBlock - 1) / kBlock, kGrain, [&](int64_t begin, int64_t end) {
-    kernel(args, begin * kBlock, std::min(end * kBlock, elements));
-  });
+  ParallelFor((elements + kBlock - 1) / kBlock, kGrain,
+              [&](int64_t begin, int64_t end) { kernel(args, begin * kBlock, std::min(end * kBlock, elements)); });
 }
 
 }  // namespace quern

@@ -1,4 +1,5 @@
-// AdamW (Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019), one fused pass over a parameter's memory.
+// AdamW (Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019), one fused pass over a parameter's
+// memory.
 //
 //   g = grad * grad_scale;  m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2
 //   w -= lr * (weight_decay * w + (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps))

@@ -15,9 +15,9 @@ struct AdamWArgs {
   const float* grad;
   float grad_scale, beta1, beta2, eps;
   float one_minus_beta1, one_minus_beta2;
-  float decay;           // 1 - learning_rate * weight_decay
-  float step_size;       // learning_rate / (1 - beta1^t)
-  float denominator;     // 1 / sqrt(1 - beta2^t)
+  float decay;               // 1 - learning_rate * weight_decay
+  float step_size;           // learning_rate / (1 - beta1^t)
+  float inverse_correction;  // 1 / sqrt(1 - beta2^t)
 };
 
 QUERN_FOR_EACH_ISA(void AdamW(const AdamWArgs& args, int64_t begin, int64_t end);)

@@ -8,13 +8,15 @@
 namespace quern {
 namespace {
 
-constexpr PerIsa<decltype(ref::CrossEntropyRows)> kRows = {ref::CrossEntropyRows};
+constexpr PerIsa<decltype(ref::CrossEntropyRows)> kRows = {ref::CrossEntropyRows, avx2::CrossEntropyRows,
+                                                           avx512::CrossEntropyRows};
 
 // Elements that are worth a thread of their own.
 constexpr int64_t kGrain = 4 * 1024;
 
 CrossEntropyArgs CheckedArgs(const char* op, const Tensor& logits, const Tensor& targets) {
-  CHECK(logits.defined() && logits.dtype() == DType::kF32 && logits.rank() == 2 && logits.contiguous() && logits.device().is_cpu())
+  CHECK(logits.defined() && logits.dtype() == DType::kF32 && logits.rank() == 2 && logits.contiguous() &&
+        logits.device().is_cpu())
       << op << ": logits are contiguous f32 [N, V] on the CPU; got logits=" << logits;
   CHECK(targets.defined() && targets.dtype() == DType::kI32 && targets.rank() == 1 && targets.contiguous() &&
         targets.dim(0) == logits.dim(0))
@@ -27,7 +29,8 @@ CrossEntropyArgs CheckedArgs(const char* op, const Tensor& logits, const Tensor&
   for (int64_t n = 0; n < args.rows; ++n) {
     int32_t target = args.targets[n];
     CHECK((target >= 0 && target < args.cols) || target == kIgnoreTarget)
-        << op << ": targets are in [0, " << args.cols << ") or " << kIgnoreTarget << "; got targets[" << n << "]=" << target;
+        << op << ": targets are in [0, " << args.cols << ") or " << kIgnoreTarget << "; got targets[" << n
+        << "]=" << target;
   }
   return args;
 }
@@ -42,7 +45,9 @@ Tensor Run(CrossEntropyArgs args) {
 
 }  // namespace
 
-Tensor CrossEntropy(const Tensor& logits, const Tensor& targets) { return Run(CheckedArgs("CrossEntropy", logits, targets)); }
+Tensor CrossEntropy(const Tensor& logits, const Tensor& targets) {
+  return Run(CheckedArgs("CrossEntropy", logits, targets));
+}
 
 Tensor CrossEntropyInPlace(Tensor& logits, const Tensor& targets, float scale) {
   CrossEntropyArgs args = CheckedArgs("CrossEntropyInPlace", logits, targets);

@@ -14,11 +14,12 @@ namespace quern {
 // Rows with this target have loss 0 and gradient 0 and are not counted.
 inline constexpr int32_t kIgnoreTarget = -100;
 
-// logits: f32 [N, V], contiguous; targets: i32 [N], each in [0, V) or kIgnoreTarget (the caller has checked: CHECKed here).
-// Returns the losses, f32 [N].
+// logits: f32 [N, V], contiguous; targets: i32 [N], each in [0, V) or kIgnoreTarget (the caller has checked: CHECKed
+// here). Returns the losses, f32 [N].
 Tensor CrossEntropy(const Tensor& logits, const Tensor& targets);
 
-// The same, and overwrites `logits` with dlogits * scale: one pass to find max and sum, one to write, nothing else stored.
+// The same, and overwrites `logits` with dlogits * scale: one pass to find max and sum, one to write, nothing else
+// stored.
 Tensor CrossEntropyInPlace(Tensor& logits, const Tensor& targets, float scale);
 
 // log softmax(logits[n,:])[target[n]], f32 [N]: minus CrossEntropy, bit for bit. For scoring.

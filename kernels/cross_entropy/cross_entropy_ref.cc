@@ -17,7 +17,8 @@ void CrossEntropyRows(const CrossEntropyArgs& args, int64_t begin, int64_t end) 
     if (args.dlogits == nullptr) continue;
     for (int64_t c = 0; c < args.cols; ++c) {
       double probability = std::exp(x[c] - max) / sum;
-      args.dlogits[n * args.cols + c] = target < 0 ? 0.0f : static_cast<float>(args.scale * (probability - (c == target)));
+      args.dlogits[n * args.cols + c] =
+          target < 0 ? 0.0f : static_cast<float>(args.scale * (probability - (c == target)));
     }
   }
 }

@@ -12,10 +12,10 @@
 namespace quern {
 namespace {
 
-constexpr PerIsa<decltype(ref::Elementwise)> kElementwise = {ref::Elementwise};
-constexpr PerIsa<decltype(ref::AddRow)> kAddRow = {ref::AddRow};
-constexpr PerIsa<decltype(ref::Cast)> kCast = {ref::Cast};
-constexpr PerIsa<decltype(ref::Dropout)> kDropout = {ref::Dropout};
+constexpr PerIsa<decltype(ref::Elementwise)> kElementwise = {ref::Elementwise, avx2::Elementwise, avx512::Elementwise};
+constexpr PerIsa<decltype(ref::AddRow)> kAddRow = {ref::AddRow, avx2::AddRow, avx512::AddRow};
+constexpr PerIsa<decltype(ref::Cast)> kCast = {ref::Cast, avx2::Cast, avx512::Cast};
+constexpr PerIsa<decltype(ref::Dropout)> kDropout = {ref::Dropout, avx2::Dropout, avx512::Dropout};
 
 // The work is cut between blocks of this many elements: every part but the last is whole vectors and whole cache lines.
 constexpr int64_t kBlock = 64;
@@ -24,9 +24,8 @@ constexpr int64_t kGrain = 16 * 1024;
 
 template <typename Args>
 void Run(void (*kernel)(const Args&, int64_t, int64_t), const Args& args, int64_t elements) {
-  ParallelFor((elements + kBlock - 1) / kBlock, kGrain / kBlock, [&](int64_t begin, int64_t end) {
-    kernel(args, begin * kBlock, std::min(end * kBlock, elements));
-  });
+  ParallelFor((elements + kBlock - 1) / kBlock, kGrain / kBlock,
+              [&](int64_t begin, int64_t end) { kernel(args, begin * kBlock, std::min(end * kBlock, elements)); });
 }
 
 void CheckInput(const char* op, const char* name, const Tensor& t) {
@@ -46,7 +45,8 @@ float* Destination(const char* op, const Tensor& x, Slot& slot) {
   return slot.destination().mutable_data<float>();
 }
 
-ElementwiseArgs Operands(const char* op, ElementwiseOp which, const Tensor& a, const Tensor* b = nullptr, const Tensor* c = nullptr) {
+ElementwiseArgs Operands(const char* op, ElementwiseOp which, const Tensor& a, const Tensor* b = nullptr,
+                         const Tensor* c = nullptr) {
   ElementwiseArgs args{};
   args.op = which;
   CheckInput(op, "a", a);
@@ -100,12 +100,14 @@ Tensor Add(const Tensor& a, const Tensor& b) { return RunNew(Operands("Add", Ele
 Tensor AddRow(const Tensor& a, const Tensor& row) {
   CheckInput("AddRow", "a", a);
   CheckInput("AddRow", "row", row);
-  CHECK(a.rank() >= 1 && row.rank() == 1 && row.dim(0) == a.dim(-1)) << "AddRow: row is [C]; got a=" << a << ", row=" << row;
+  CHECK(a.rank() >= 1 && row.rank() == 1 && row.dim(0) == a.dim(-1))
+      << "AddRow: row is [C]; got a=" << a << ", row=" << row;
   Tensor out = Tensor::Empty(a.shape(), DType::kF32);
   int64_t cols = a.dim(-1), rows = cols > 0 ? a.elements() / cols : 0;
   AddRowArgs args{a.data<float>(), row.data<float>(), out.mutable_data<float>(), cols};
   auto* kernel = kAddRow.Pick();
-  ParallelFor(rows, kGrain / std::max<int64_t>(1, cols) + 1, [&](int64_t begin, int64_t end) { kernel(args, begin, end); });
+  ParallelFor(rows, kGrain / std::max<int64_t>(1, cols) + 1,
+              [&](int64_t begin, int64_t end) { kernel(args, begin, end); });
   return out;
 }
 
@@ -157,7 +159,9 @@ void SiluBackward(const Tensor& dy, const Tensor& x, Slot& dx) {
   RunInto("SiluBackward", Operands("SiluBackward", ElementwiseOp::kSiluBackward, dy, &x), x, dx);
 }
 
-Tensor SwiGlu(const Tensor& gate, const Tensor& up) { return RunNew(Operands("SwiGlu", ElementwiseOp::kSwiGlu, gate, &up), gate); }
+Tensor SwiGlu(const Tensor& gate, const Tensor& up) {
+  return RunNew(Operands("SwiGlu", ElementwiseOp::kSwiGlu, gate, &up), gate);
+}
 
 void SwiGluBackward(const Tensor& dy, const Tensor& gate, const Tensor& up, Slot& dgate, Slot& dup) {
   ElementwiseArgs args = Operands("SwiGluBackward", ElementwiseOp::kSwiGluBackward, dy, &gate, &up);
@@ -171,7 +175,8 @@ void SwiGluBackward(const Tensor& dy, const Tensor& gate, const Tensor& up, Slot
 Tensor Cast(const Tensor& x, DType dtype) {
   CHECK(x.contiguous() && x.device().is_cpu()) << "Cast: takes a contiguous tensor on the CPU; got x=" << x;
   if (x.dtype() == dtype) return x.Clone();
-  bool narrow = x.dtype() == DType::kF32 && dtype == DType::kBF16, widen = x.dtype() == DType::kBF16 && dtype == DType::kF32;
+  bool narrow = x.dtype() == DType::kF32 && dtype == DType::kBF16,
+       widen = x.dtype() == DType::kBF16 && dtype == DType::kF32;
   CHECK(narrow || widen) << "Cast: f32 to bf16 or back; got x=" << x << ", dtype=" << Name(dtype);
   Tensor out = Tensor::Empty(x.shape(), dtype);
   CastArgs args{};

@@ -1,4 +1,5 @@
-// Elementwise maths on contiguous f32 tensors of equal shape (broadcasting is the tape's matter, see autograd/functions.h).
+// Elementwise maths on contiguous f32 tensors of equal shape (broadcasting is the tape's matter, see
+// autograd/functions.h).
 #ifndef QUERN_KERNELS_ELEMENTWISE_ELEMENTWISE_H_
 #define QUERN_KERNELS_ELEMENTWISE_ELEMENTWISE_H_
 

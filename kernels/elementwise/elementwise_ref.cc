@@ -1,9 +1,7 @@
 // The specification: the plainest loops, in double.
 #include <cmath>
 
-#include "base/rng.h"
 #include "kernels/elementwise/elementwise_args.h"
-#include "tensor/dtype.h"
 
 namespace quern {
 namespace ref {
@@ -18,18 +16,30 @@ double SiluD(double x) { return Sigmoid(x) * (1 + x * Sigmoid(-x)); }
 
 double One(ElementwiseOp op, double a, double b, double factor) {
   switch (op) {
-    case ElementwiseOp::kAdd: return a + b;
-    case ElementwiseOp::kMul: return a * b;
-    case ElementwiseOp::kScale: return a * factor;
-    case ElementwiseOp::kFill: return factor;
-    case ElementwiseOp::kGeluErf: return a * Phi(a);
-    case ElementwiseOp::kGeluTanh: return a * Sigmoid(TanhZ(a));
-    case ElementwiseOp::kGeluErfBackward: return a * (Phi(b) + b * std::exp(-b * b / 2) / std::sqrt(2 * M_PI));
-    case ElementwiseOp::kGeluTanhBackward: return a * Sigmoid(TanhZ(b)) * (1 + b * TanhDz(b) * Sigmoid(-TanhZ(b)));
-    case ElementwiseOp::kSilu: return a * Sigmoid(a);
-    case ElementwiseOp::kSiluBackward: return a * SiluD(b);
-    case ElementwiseOp::kSwiGlu: return a * Sigmoid(a) * b;
-    case ElementwiseOp::kSwiGluBackward: return 0;  // below
+    case ElementwiseOp::kAdd:
+      return a + b;
+    case ElementwiseOp::kMul:
+      return a * b;
+    case ElementwiseOp::kScale:
+      return a * factor;
+    case ElementwiseOp::kFill:
+      return factor;
+    case ElementwiseOp::kGeluErf:
+      return a * Phi(a);
+    case ElementwiseOp::kGeluTanh:
+      return a * Sigmoid(TanhZ(a));
+    case ElementwiseOp::kGeluErfBackward:
+      return a * (Phi(b) + b * std::exp(-b * b / 2) / std::sqrt(2 * M_PI));
+    case ElementwiseOp::kGeluTanhBackward:
+      return a * Sigmoid(TanhZ(b)) * (1 + b * TanhDz(b) * Sigmoid(-TanhZ(b)));
+    case ElementwiseOp::kSilu:
+      return a * Sigmoid(a);
+    case ElementwiseOp::kSiluBackward:
+      return a * SiluD(b);
+    case ElementwiseOp::kSwiGlu:
+      return a * Sigmoid(a) * b;
+    case ElementwiseOp::kSwiGluBackward:
+      return 0;  // below
   }
   return 0;
 }
@@ -44,26 +54,6 @@ void Elementwise(const ElementwiseArgs& args, int64_t begin, int64_t end) {
     bool swiglu = args.op == ElementwiseOp::kSwiGluBackward;
     if (args.out) Put(args.out[i], args.add, swiglu ? a * c * SiluD(b) : One(args.op, a, b, args.factor));
     if (args.second) Put(args.second[i], args.add_second, a * b * Sigmoid(b));
-  }
-}
-
-void AddRow(const AddRowArgs& args, int64_t begin, int64_t end) {
-  for (int64_t i = begin * args.cols; i < end * args.cols; ++i) args.out[i] = args.a[i] + args.row[i % args.cols];
-}
-
-void Cast(const CastArgs& args, int64_t begin, int64_t end) {
-  for (int64_t i = begin; i < end; ++i) {
-    if (args.f32) args.to_bf16[i] = BFloat16(args.f32[i]).bits;
-    if (args.bf16) args.to_f32[i] = std::bit_cast<float>(uint32_t{args.bf16[i]} << 16);
-  }
-}
-
-void Dropout(const DropoutArgs& args, int64_t begin, int64_t end) {
-  for (int64_t i = begin; i < end; ++i) {
-    uint64_t group = args.first_group + i / 4;
-    Philox4 words = Philox4x32({static_cast<uint32_t>(group), static_cast<uint32_t>(group >> 32), args.counter_high[0], args.counter_high[1]},
-                               {args.key[0], args.key[1]});
-    Put(args.out[i], args.add, words[i % 4] >> 8 >= args.threshold ? args.x[i] * args.scale : 0);
   }
 }
 

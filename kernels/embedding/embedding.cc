@@ -11,8 +11,10 @@
 namespace quern {
 namespace {
 
-constexpr PerIsa<decltype(ref::EmbeddingRows)> kForward = {ref::EmbeddingRows};
-constexpr PerIsa<decltype(ref::EmbeddingBackwardPlaces)> kBackward = {ref::EmbeddingBackwardPlaces};
+constexpr PerIsa<decltype(ref::EmbeddingRows)> kForward = {ref::EmbeddingRows, avx2::EmbeddingRows,
+                                                           avx512::EmbeddingRows};
+constexpr PerIsa<decltype(ref::EmbeddingBackwardPlaces)> kBackward = {
+    ref::EmbeddingBackwardPlaces, avx2::EmbeddingBackwardPlaces, avx512::EmbeddingBackwardPlaces};
 
 // Elements that are worth a thread of their own.
 constexpr int64_t kGrain = 16 * 1024;
@@ -22,7 +24,8 @@ void CheckIds(const char* op, const Tensor& ids, int64_t vocabulary) {
       << op << ": ids are contiguous i32 [N] on the CPU; got ids=" << ids;
   const int32_t* id = ids.data<int32_t>();
   for (int64_t n = 0; n < ids.elements(); ++n) {
-    CHECK(id[n] >= 0 && id[n] < vocabulary) << op << ": ids are in [0, " << vocabulary << "); got ids[" << n << "]=" << id[n];
+    CHECK(id[n] >= 0 && id[n] < vocabulary)
+        << op << ": ids are in [0, " << vocabulary << "); got ids[" << n << "]=" << id[n];
   }
 }
 
@@ -89,7 +92,8 @@ void EmbeddingBackward(const Tensor& dy, const Tensor& ids, Slot& dtable) {
   }
   int64_t strips = (cols + kEmbeddingStrip - 1) / kEmbeddingStrip;
   auto* backward = kBackward.Pick();
-  ParallelFor(strips * args.count, kGrain / kEmbeddingStrip, [&](int64_t begin, int64_t end) { backward(args, begin, end); });
+  ParallelFor(strips * args.count, kGrain / kEmbeddingStrip,
+              [&](int64_t begin, int64_t end) { backward(args, begin, end); });
 }
 
 }  // namespace quern

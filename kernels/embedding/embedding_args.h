@@ -30,7 +30,8 @@ struct EmbeddingBackwardArgs {
 QUERN_FOR_EACH_ISA(
     // Rows [begin, end).
     void EmbeddingRows(const EmbeddingArgs& args, int64_t begin, int64_t end);
-    // Places [begin, end) of strips x count: the ids whose first place in `order` is among them, in that strip's columns.
+    // Places [begin, end) of strips x count: the ids whose first place in `order` is among them, in that strip's
+    // columns.
     void EmbeddingBackwardPlaces(const EmbeddingBackwardArgs& args, int64_t begin, int64_t end);)
 
 }  // namespace quern

@@ -19,7 +19,8 @@ void EmbeddingBackwardPlaces(const EmbeddingBackwardArgs& args, int64_t begin, i
     if (i > 0 && args.ids[args.order[i - 1]] == id) continue;
     for (int64_t c = strip * kEmbeddingStrip; c < std::min((strip + 1) * kEmbeddingStrip, args.cols); ++c) {
       double sum = 0;
-      for (int64_t j = i; j < args.count && args.ids[args.order[j]] == id; ++j) sum += args.dy[args.order[j] * args.cols + c];
+      for (int64_t j = i; j < args.count && args.ids[args.order[j]] == id; ++j)
+        sum += args.dy[args.order[j] * args.cols + c];
       float& out = args.dtable[id * args.cols + c];
       out = static_cast<float>(args.add ? out + sum : sum);
     }

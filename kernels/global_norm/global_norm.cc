@@ -10,7 +10,8 @@
 namespace quern {
 namespace {
 
-constexpr PerIsa<decltype(ref::SumSquaresChunks)> kChunks = {ref::SumSquaresChunks};
+constexpr PerIsa<decltype(ref::SumSquaresChunks)> kChunks = {ref::SumSquaresChunks, avx2::SumSquaresChunks,
+                                                             avx512::SumSquaresChunks};
 
 // Chunks that are worth a thread of their own.
 constexpr int64_t kGrain = 8;

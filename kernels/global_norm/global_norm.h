@@ -6,8 +6,8 @@
 
 namespace quern {
 
-// sqrt(sum x^2) of an f32 tensor: chunks of 4096 elements in sixteen f32 lanes, chunk sums added in f64 in ascending order.
-// NaN or infinity in x gives NaN or infinity.
+// sqrt(sum x^2) of an f32 tensor: chunks of 4096 elements in sixteen f32 lanes, chunk sums added in f64 in ascending
+// order. NaN or infinity in x gives NaN or infinity.
 double GlobalNorm(const Tensor& x);
 
 }  // namespace quern

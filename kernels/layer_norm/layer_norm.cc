@@ -10,9 +10,12 @@
 namespace quern {
 namespace {
 
-constexpr PerIsa<decltype(ref::LayerNormRows)> kForward = {ref::LayerNormRows};
-constexpr PerIsa<decltype(ref::LayerNormBackwardRows)> kBackwardRows = {ref::LayerNormBackwardRows};
-constexpr PerIsa<decltype(ref::LayerNormBackwardColumns)> kBackwardColumns = {ref::LayerNormBackwardColumns};
+constexpr PerIsa<decltype(ref::LayerNormRows)> kForward = {ref::LayerNormRows, avx2::LayerNormRows,
+                                                           avx512::LayerNormRows};
+constexpr PerIsa<decltype(ref::LayerNormBackwardChunks)> kBackward = {
+    ref::LayerNormBackwardChunks, avx2::LayerNormBackwardChunks, avx512::LayerNormBackwardChunks};
+constexpr PerIsa<decltype(ref::LayerNormSumColumns)> kSumColumns = {ref::LayerNormSumColumns, avx2::LayerNormSumColumns,
+                                                                    avx512::LayerNormSumColumns};
 
 // Elements that are worth a thread of their own.
 constexpr int64_t kGrain = 16 * 1024;
@@ -28,10 +31,16 @@ void CheckInputs(const char* op, const Tensor& x, const Tensor& weight) {
   CheckRow(op, x, "weight", weight);
 }
 
-float* RowDestination(const Tensor& x, const char* name, Slot& slot) {
-  if (!slot.wanted()) return nullptr;
-  CheckRow("LayerNormBackward", x, name, slot.destination());
-  return slot.destination().mutable_data<float>();
+// slot (+)= the sum over the chunks.
+void SumChunks(const Tensor& of_chunk, const char* name, Slot& slot) {
+  if (!slot.wanted()) return;
+  CheckRow("LayerNormBackward", of_chunk, name, slot.destination());
+  LayerNormSumArgs args{of_chunk.data<float>(), slot.destination().mutable_data<float>(), of_chunk.dim(0),
+                        of_chunk.dim(1), slot.accumulate()};
+  auto* sum = kSumColumns.Pick();
+  // Whole vectors of columns, so that the cut falls where the kernel's tiles fall.
+  ParallelFor((args.cols + 15) / 16, kGrain / (16 * (args.chunks + 1)) + 1,
+              [&](int64_t begin, int64_t end) { sum(args, begin * 16, std::min(end * 16, args.cols)); });
 }
 
 }  // namespace
@@ -58,14 +67,15 @@ LayerNormResult LayerNorm(const Tensor& x, const Tensor& weight, const Tensor& b
   return result;
 }
 
-void LayerNormBackward(const Tensor& dy, const Tensor& x, const Tensor& weight, const Tensor& mean, const Tensor& rstd, Slot& dx,
-                       Slot& dweight, Slot& dbias) {
+void LayerNormBackward(const Tensor& dy, const Tensor& x, const Tensor& weight, const Tensor& mean, const Tensor& rstd,
+                       Slot& dx, Slot& dweight, Slot& dbias) {
   CheckInputs("LayerNormBackward", x, weight);
   CHECK(dy.shape() == x.shape() && dy.dtype() == DType::kF32 && dy.contiguous())
       << "LayerNormBackward: dy is like x; got dy=" << dy << ", x=" << x;
   int64_t cols = x.dim(-1), rows = cols > 0 ? x.elements() / cols : 0;
   CHECK(mean.elements() == rows && rstd.elements() == rows)
-      << "LayerNormBackward: mean and rstd are the forward pass's [rows]; got mean=" << mean << ", rstd=" << rstd << ", x=" << x;
+      << "LayerNormBackward: mean and rstd are the forward pass's [rows]; got mean=" << mean << ", rstd=" << rstd
+      << ", x=" << x;
   LayerNormBackwardArgs args{};
   args.dy = dy.data<float>();
   args.x = x.data<float>();
@@ -74,27 +84,26 @@ void LayerNormBackward(const Tensor& dy, const Tensor& x, const Tensor& weight, 
   args.rstd = rstd.data<float>();
   args.rows = rows;
   args.cols = cols;
-  args.dweight = RowDestination(x, "dweight", dweight);
-  args.add_dweight = dweight.accumulate();
-  args.dbias = RowDestination(x, "dbias", dbias);
-  args.add_dbias = dbias.accumulate();
   if (dx.wanted()) {
     CHECK(dx.destination().shape() == x.shape() && dx.destination().contiguous())
         << "LayerNormBackward: dx is like x; got dx=" << dx.destination() << ", x=" << x;
     args.dx = dx.destination().mutable_data<float>();
     args.add_dx = dx.accumulate();
   }
-  if (args.dx != nullptr && rows > 0) {
-    auto* backward = kBackwardRows.Pick();
-    ParallelFor(rows, kGrain / cols + 1, [&](int64_t begin, int64_t end) { backward(args, begin, end); });
+  bool parameters = dweight.wanted() || dbias.wanted();
+  if (args.dx == nullptr && !parameters) return;
+  int64_t chunks = (rows + kLayerNormRowChunk - 1) / kLayerNormRowChunk;
+  Tensor dweight_of_chunk = Tensor::Empty({parameters ? chunks : 0, cols}, DType::kF32);
+  Tensor dbias_of_chunk = Tensor::Empty({parameters ? chunks : 0, cols}, DType::kF32);
+  if (parameters) {
+    args.dweight_of_chunk = dweight_of_chunk.mutable_data<float>();
+    args.dbias_of_chunk = dbias_of_chunk.mutable_data<float>();
   }
-  if (args.dweight != nullptr || args.dbias != nullptr) {
-    auto* backward = kBackwardColumns.Pick();
-    // Whole vectors of columns, so that the cut falls where the kernel's tiles fall.
-    int64_t tiles = (cols + 15) / 16;
-    ParallelFor(tiles, kGrain / (16 * (rows + 1)) + 1,
-                [&](int64_t begin, int64_t end) { backward(args, begin * 16, std::min(end * 16, cols)); });
-  }
+  auto* backward = kBackward.Pick();
+  ParallelFor(chunks, kGrain / (kLayerNormRowChunk * (cols + 1)) + 1,
+              [&](int64_t begin, int64_t end) { backward(args, begin, end); });
+  SumChunks(dweight_of_chunk, "dweight", dweight);
+  SumChunks(dbias_of_chunk, "dbias", dbias);
 }
 
 }  // namespace quern

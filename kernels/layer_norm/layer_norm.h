@@ -20,8 +20,8 @@ struct LayerNormResult {
 LayerNormResult LayerNorm(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps);
 
 // Slots as in RmsNormBackward; dbias is ignored where there is no bias.
-void LayerNormBackward(const Tensor& dy, const Tensor& x, const Tensor& weight, const Tensor& mean, const Tensor& rstd, Slot& dx,
-                       Slot& dweight, Slot& dbias);
+void LayerNormBackward(const Tensor& dy, const Tensor& x, const Tensor& weight, const Tensor& mean, const Tensor& rstd,
+                       Slot& dx, Slot& dweight, Slot& dbias);
 
 }  // namespace quern
 

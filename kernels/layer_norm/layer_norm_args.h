@@ -19,21 +19,29 @@ struct LayerNormArgs {
 };
 
 struct LayerNormBackwardArgs {
-  const float* dy;           // [rows, cols]
-  const float* x;            // [rows, cols]
-  const float* weight;       // [cols]
-  const float *mean, *rstd;  // [rows]
-  float* dx;                 // [rows, cols] or null
-  float *dweight, *dbias;    // [cols] or null
+  const float* dy;                           // [rows, cols]
+  const float* x;                            // [rows, cols]
+  const float* weight;                       // [cols]
+  const float *mean, *rstd;                  // [rows]
+  float* dx;                                 // [rows, cols] or null
+  float *dweight_of_chunk, *dbias_of_chunk;  // [chunks, cols], both or neither
   int64_t rows, cols;
-  bool add_dx, add_dweight, add_dbias;  // add to what is there
+  bool add_dx;  // add to what is there
+};
+
+// out (+)= the sum of the chunks' rows, in ascending order.
+struct LayerNormSumArgs {
+  const float* of_chunk;  // [chunks, cols]
+  float* out;             // [cols]
+  int64_t chunks, cols;
+  bool add;
 };
 
 inline constexpr int64_t kLayerNormRowChunk = 64;
 
 QUERN_FOR_EACH_ISA(void LayerNormRows(const LayerNormArgs& args, int64_t begin, int64_t end);
-                   void LayerNormBackwardRows(const LayerNormBackwardArgs& args, int64_t begin, int64_t end);
-                   void LayerNormBackwardColumns(const LayerNormBackwardArgs& args, int64_t begin, int64_t end);)
+                   void LayerNormBackwardChunks(const LayerNormBackwardArgs& args, int64_t begin, int64_t end);
+                   void LayerNormSumColumns(const LayerNormSumArgs& args, int64_t begin, int64_t end);)
 
 }  // namespace quern
 

@@ -1,4 +1,5 @@
 // The specification: the plainest loops, in double.
+#include <algorithm>
 #include <cmath>
 
 #include "kernels/layer_norm/layer_norm_args.h"
@@ -9,11 +10,10 @@ namespace ref {
 void LayerNormRows(const LayerNormArgs& args, int64_t begin, int64_t end) {
   for (int64_t n = begin; n < end; ++n) {
     const float* x = args.x + n * args.cols;
-    double mean = 0, variance = 0;
-    for (int64_t c = 0; c < args.cols; ++c) mean += x[c];
-    mean /= static_cast<double>(args.cols);
-    for (int64_t c = 0; c < args.cols; ++c) variance += (x[c] - mean) * (x[c] - mean);
-    double rstd = 1.0 / std::sqrt(variance / static_cast<double>(args.cols) + args.eps);
+    double mean = 0, variance = 0, cols = static_cast<double>(args.cols);
+    for (int64_t c = 0; c < args.cols; ++c) mean += x[c] / cols;
+    for (int64_t c = 0; c < args.cols; ++c) variance += (x[c] - mean) * (x[c] - mean) / cols;
+    double rstd = 1.0 / std::sqrt(variance + args.eps);
     args.mean[n] = static_cast<float>(mean);
     args.rstd[n] = static_cast<float>(rstd);
     for (int64_t c = 0; c < args.cols; ++c) {
@@ -23,33 +23,36 @@ void LayerNormRows(const LayerNormArgs& args, int64_t begin, int64_t end) {
   }
 }
 
-void LayerNormBackwardRows(const LayerNormBackwardArgs& args, int64_t begin, int64_t end) {
-  for (int64_t n = begin; n < end; ++n) {
-    const float *x = args.x + n * args.cols, *dy = args.dy + n * args.cols;
+void LayerNormBackwardChunks(const LayerNormBackwardArgs& args, int64_t begin, int64_t end) {
+  const int64_t cols = args.cols, last = std::min(end * kLayerNormRowChunk, args.rows);
+  for (int64_t n = begin * kLayerNormRowChunk; args.dx != nullptr && n < last; ++n) {
+    const float *x = args.x + n * cols, *dy = args.dy + n * cols, *w = args.weight;
     double mean = args.mean[n], rstd = args.rstd[n], sum = 0, dot = 0;
-    for (int64_t c = 0; c < args.cols; ++c) {
-      sum += double{dy[c]} * args.weight[c];
-      dot += double{dy[c]} * args.weight[c] * (x[c] - mean) * rstd;
+    for (int64_t c = 0; c < cols; ++c) sum += double{dy[c]} * w[c] / static_cast<double>(cols);
+    for (int64_t c = 0; c < cols; ++c) dot += double{dy[c]} * w[c] * (x[c] - mean) * rstd / static_cast<double>(cols);
+    for (int64_t c = 0; c < cols; ++c) {
+      double dx = rstd * (double{dy[c]} * w[c] - sum - (x[c] - mean) * rstd * dot);
+      args.dx[n * cols + c] = static_cast<float>(args.add_dx ? args.dx[n * cols + c] + dx : dx);
     }
-    sum /= static_cast<double>(args.cols);
-    dot /= static_cast<double>(args.cols);
-    for (int64_t c = 0; c < args.cols; ++c) {
-      double dx = rstd * (double{dy[c]} * args.weight[c] - sum - (x[c] - mean) * rstd * dot);
-      float& out = args.dx[n * args.cols + c];
-      out = static_cast<float>(args.add_dx ? out + dx : dx);
+  }
+  for (int64_t chunk = begin; args.dweight_of_chunk != nullptr && chunk < end; ++chunk) {
+    for (int64_t c = 0; c < cols; ++c) {
+      double sum = 0, dot = 0;
+      for (int64_t n = chunk * kLayerNormRowChunk; n < std::min((chunk + 1) * kLayerNormRowChunk, args.rows); ++n) {
+        sum += args.dy[n * cols + c];
+        dot += double{args.dy[n * cols + c]} * (double{args.x[n * cols + c]} - args.mean[n]) * args.rstd[n];
+      }
+      args.dweight_of_chunk[chunk * cols + c] = static_cast<float>(dot);
+      args.dbias_of_chunk[chunk * cols + c] = static_cast<float>(sum);
     }
   }
 }
 
-void LayerNormBackwardColumns(const LayerNormBackwardArgs& args, int64_t begin, int64_t end) {
+void LayerNormSumColumns(const LayerNormSumArgs& args, int64_t begin, int64_t end) {
   for (int64_t c = begin; c < end; ++c) {
-    double sum = 0, dot = 0;
-    for (int64_t n = 0; n < args.rows; ++n) {
-      sum += args.dy[n * args.cols + c];
-      dot += double{args.dy[n * args.cols + c]} * (double{args.x[n * args.cols + c]} - args.mean[n]) * args.rstd[n];
-    }
-    if (args.dweight) args.dweight[c] = static_cast<float>(args.add_dweight ? args.dweight[c] + dot : dot);
-    if (args.dbias) args.dbias[c] = static_cast<float>(args.add_dbias ? args.dbias[c] + sum : sum);
+    double sum = args.add ? args.out[c] : 0;
+    for (int64_t chunk = 0; chunk < args.chunks; ++chunk) sum += args.of_chunk[chunk * args.cols + c];
+    args.out[c] = static_cast<float>(sum);
   }
 }
 

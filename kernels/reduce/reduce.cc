@@ -12,10 +12,11 @@
 namespace quern {
 namespace {
 
-constexpr PerIsa<decltype(ref::SumChunks)> kSumChunks = {ref::SumChunks};
-constexpr PerIsa<decltype(ref::MaxChunks)> kMaxChunks = {ref::MaxChunks};
-constexpr PerIsa<decltype(ref::SumRowsColumns)> kSumRowsColumns = {ref::SumRowsColumns};
-constexpr PerIsa<decltype(ref::ArgMaxRows)> kArgMaxRows = {ref::ArgMaxRows};
+constexpr PerIsa<decltype(ref::SumChunks)> kSumChunks = {ref::SumChunks, avx2::SumChunks, avx512::SumChunks};
+constexpr PerIsa<decltype(ref::MaxChunks)> kMaxChunks = {ref::MaxChunks, avx2::MaxChunks, avx512::MaxChunks};
+constexpr PerIsa<decltype(ref::SumRowsColumns)> kSumRowsColumns = {ref::SumRowsColumns, avx2::SumRowsColumns,
+                                                                   avx512::SumRowsColumns};
+constexpr PerIsa<decltype(ref::ArgMaxRows)> kArgMaxRows = {ref::ArgMaxRows, avx2::ArgMaxRows, avx512::ArgMaxRows};
 
 // Elements that are worth a thread of their own.
 constexpr int64_t kGrain = 32 * 1024;
@@ -66,7 +67,8 @@ void SumRows(const Tensor& x, Slot& out) {
   args.rows = args.cols > 0 ? x.elements() / args.cols : 0;
   Tensor& destination = out.destination();
   CheckInput("SumRows", destination);
-  CHECK_EQ(destination.elements(), args.cols) << "SumRows: the destination is [C]; got x=" << x << ", destination=" << destination;
+  CHECK_EQ(destination.elements(), args.cols)
+      << "SumRows: the destination is [C]; got x=" << x << ", destination=" << destination;
   args.x = x.data<float>();
   args.out = destination.mutable_data<float>();
   args.add = out.accumulate();

@@ -8,8 +8,8 @@
 
 namespace quern {
 
-inline constexpr int64_t kReduceChunk = 4096;   // elements
-inline constexpr int64_t kSumRowsChunk = 64;    // rows
+inline constexpr int64_t kReduceChunk = 4096;  // elements
+inline constexpr int64_t kSumRowsChunk = 64;   // rows
 
 struct ReduceArgs {
   const float* x;

@@ -11,7 +11,8 @@ namespace {
 using Matrix = Eigen::Map<Eigen::Array<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>;
 
 BenchmarkCase Forward(int64_t rows, int64_t cols) {
-  Tensor x = RandomTensor({rows, cols}, 1), weight = RandomTensor({cols}, 2), y = Tensor::Empty({rows, cols}, DType::kF32);
+  Tensor x = RandomTensor({rows, cols}, 1), weight = RandomTensor({cols}, 2),
+         y = Tensor::Empty({rows, cols}, DType::kF32);
   BenchmarkCase c;
   c.name = "forward " + std::to_string(rows) + "x" + std::to_string(cols);
   c.bytes = 8.0 * static_cast<double>(rows * cols);
@@ -26,7 +27,8 @@ BenchmarkCase Forward(int64_t rows, int64_t cols) {
 
 BenchmarkCase Backward(int64_t rows, int64_t cols) {
   Tensor x = RandomTensor({rows, cols}, 1), weight = RandomTensor({cols}, 2), dy = RandomTensor({rows, cols}, 3);
-  Tensor rstd = RmsNorm(x, weight, 1e-5f).rstd, dx = Tensor::Empty({rows, cols}, DType::kF32), dw = Tensor::Empty({cols}, DType::kF32);
+  Tensor rstd = RmsNorm(x, weight, 1e-5f).rstd, dx = Tensor::Empty({rows, cols}, DType::kF32),
+         dw = Tensor::Empty({cols}, DType::kF32);
   BenchmarkCase c;
   c.name = "backward " + std::to_string(rows) + "x" + std::to_string(cols);
   c.bytes = 12.0 * static_cast<double>(rows * cols);
@@ -42,7 +44,7 @@ BenchmarkCase Backward(int64_t rows, int64_t cols) {
 
 int main(int argc, char** argv) {
   return quern::BenchmarkMain(argc, argv, "rms_norm", [] {
-    return std::vector<quern::BenchmarkCase>{quern::Forward(256, 768), quern::Forward(2048, 2048), quern::Backward(256, 768),
-                                             quern::Backward(2048, 2048)};
+    return std::vector<quern::BenchmarkCase>{quern::Forward(256, 768), quern::Forward(2048, 2048),
+                                             quern::Backward(256, 768), quern::Backward(2048, 2048)};
   });
 }

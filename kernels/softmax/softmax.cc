@@ -8,10 +8,13 @@
 namespace quern {
 namespace {
 
-constexpr PerIsa<decltype(ref::SoftmaxRows)> kSoftmax = {ref::SoftmaxRows};
-constexpr PerIsa<decltype(ref::LogSoftmaxRows)> kLogSoftmax = {ref::LogSoftmaxRows};
-constexpr PerIsa<decltype(ref::SoftmaxBackwardRows)> kSoftmaxBackward = {ref::SoftmaxBackwardRows};
-constexpr PerIsa<decltype(ref::LogSoftmaxBackwardRows)> kLogSoftmaxBackward = {ref::LogSoftmaxBackwardRows};
+constexpr PerIsa<decltype(ref::SoftmaxRows)> kSoftmax = {ref::SoftmaxRows, avx2::SoftmaxRows, avx512::SoftmaxRows};
+constexpr PerIsa<decltype(ref::LogSoftmaxRows)> kLogSoftmax = {ref::LogSoftmaxRows, avx2::LogSoftmaxRows,
+                                                               avx512::LogSoftmaxRows};
+constexpr PerIsa<decltype(ref::SoftmaxBackwardRows)> kSoftmaxBackward = {
+    ref::SoftmaxBackwardRows, avx2::SoftmaxBackwardRows, avx512::SoftmaxBackwardRows};
+constexpr PerIsa<decltype(ref::LogSoftmaxBackwardRows)> kLogSoftmaxBackward = {
+    ref::LogSoftmaxBackwardRows, avx2::LogSoftmaxBackwardRows, avx512::LogSoftmaxBackwardRows};
 
 // Elements that are worth a thread of their own.
 constexpr int64_t kGrain = 4 * 1024;
@@ -24,7 +27,8 @@ void CheckInput(const char* op, const char* name, const Tensor& t) {
 template <typename Args>
 void Run(void (*kernel)(const Args&, int64_t, int64_t), const Args& args, const Tensor& x) {
   if (args.cols == 0) return;
-  ParallelFor(x.elements() / args.cols, kGrain / args.cols + 1, [&](int64_t begin, int64_t end) { kernel(args, begin, end); });
+  ParallelFor(x.elements() / args.cols, kGrain / args.cols + 1,
+              [&](int64_t begin, int64_t end) { kernel(args, begin, end); });
 }
 
 Tensor Forward(const char* op, void (*kernel)(const SoftmaxArgs&, int64_t, int64_t), const Tensor& x) {
@@ -34,15 +38,17 @@ Tensor Forward(const char* op, void (*kernel)(const SoftmaxArgs&, int64_t, int64
   return y;
 }
 
-void Backward(const char* op, void (*kernel)(const SoftmaxBackwardArgs&, int64_t, int64_t), const Tensor& dy, const Tensor& y,
-              Slot& dx) {
+void Backward(const char* op, void (*kernel)(const SoftmaxBackwardArgs&, int64_t, int64_t), const Tensor& dy,
+              const Tensor& y, Slot& dx) {
   CheckInput(op, "y", y);
   CheckInput(op, "dy", dy);
   CHECK(dy.shape() == y.shape()) << op << ": equal shapes; got dy=" << dy << ", y=" << y;
   if (!dx.wanted()) return;
   CheckInput(op, "dx", dx.destination());
   CHECK(dx.destination().shape() == y.shape()) << op << ": equal shapes; got dx=" << dx.destination() << ", y=" << y;
-  Run(kernel, SoftmaxBackwardArgs{dy.data<float>(), y.data<float>(), dx.destination().mutable_data<float>(), y.dim(-1), dx.accumulate()},
+  Run(kernel,
+      SoftmaxBackwardArgs{dy.data<float>(), y.data<float>(), dx.destination().mutable_data<float>(), y.dim(-1),
+                          dx.accumulate()},
       y);
 }
 

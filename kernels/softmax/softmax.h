@@ -1,6 +1,7 @@
 // Softmax and log-softmax over the innermost axis, in the stable form (the row's maximum is subtracted first).
 //
-//   softmax(x)[i] = exp(x[i] - max) / sum_j exp(x[j] - max);   log_softmax(x)[i] = x[i] - max - log(sum_j exp(x[j] - max))
+//   softmax(x)[i] = exp(x[i] - max) / sum_j exp(x[j] - max)
+//   log_softmax(x)[i] = x[i] - max - log(sum_j exp(x[j] - max))
 #ifndef QUERN_KERNELS_SOFTMAX_SOFTMAX_H_
 #define QUERN_KERNELS_SOFTMAX_SOFTMAX_H_
 

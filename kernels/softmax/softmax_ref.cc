@@ -7,15 +7,11 @@ namespace quern {
 namespace ref {
 namespace {
 
-struct RowSum {
-  double max, sum;  // of x and of exp(x - max)
-};
-
-RowSum SumRow(const float* x, int64_t cols) {
-  RowSum row{-INFINITY, 0};
-  for (int64_t c = 0; c < cols; ++c) row.max = x[c] > row.max ? x[c] : row.max;
-  for (int64_t c = 0; c < cols; ++c) row.sum += std::exp(x[c] - row.max);
-  return row;
+double LogSumExp(const float* x, int64_t cols) {
+  double max = -INFINITY, sum = 0;
+  for (int64_t c = 0; c < cols; ++c) max = x[c] > max ? x[c] : max;
+  for (int64_t c = 0; c < cols; ++c) sum += std::exp(x[c] - max);
+  return max + std::log(sum);
 }
 
 void Put(float& out, bool add, double value) { out = static_cast<float>(add ? out + value : value); }
@@ -25,16 +21,16 @@ void Put(float& out, bool add, double value) { out = static_cast<float>(add ? ou
 void SoftmaxRows(const SoftmaxArgs& args, int64_t begin, int64_t end) {
   for (int64_t n = begin; n < end; ++n) {
     const float* x = args.x + n * args.cols;
-    RowSum row = SumRow(x, args.cols);
-    for (int64_t c = 0; c < args.cols; ++c) args.y[n * args.cols + c] = static_cast<float>(std::exp(x[c] - row.max) / row.sum);
+    double log_sum = LogSumExp(x, args.cols);
+    for (int64_t c = 0; c < args.cols; ++c) args.y[n * args.cols + c] = static_cast<float>(std::exp(x[c] - log_sum));
   }
 }
 
 void LogSoftmaxRows(const SoftmaxArgs& args, int64_t begin, int64_t end) {
   for (int64_t n = begin; n < end; ++n) {
     const float* x = args.x + n * args.cols;
-    RowSum row = SumRow(x, args.cols);
-    for (int64_t c = 0; c < args.cols; ++c) args.y[n * args.cols + c] = static_cast<float>(x[c] - row.max - std::log(row.sum));
+    double log_sum = LogSumExp(x, args.cols);
+    for (int64_t c = 0; c < args.cols; ++c) args.y[n * args.cols + c] = static_cast<float>(x[c] - log_sum);
   }
 }
 
@@ -52,7 +48,8 @@ void LogSoftmaxBackwardRows(const SoftmaxBackwardArgs& args, int64_t begin, int6
     const float *dy = args.dy + n * args.cols, *y = args.y + n * args.cols;
     double sum = 0;
     for (int64_t c = 0; c < args.cols; ++c) sum += dy[c];
-    for (int64_t c = 0; c < args.cols; ++c) Put(args.dx[n * args.cols + c], args.add, dy[c] - std::exp(double{y[c]}) * sum);
+    for (int64_t c = 0; c < args.cols; ++c)
+      Put(args.dx[n * args.cols + c], args.add, dy[c] - std::exp(double{y[c]}) * sum);
   }
 }
 
