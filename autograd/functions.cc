@@ -236,13 +236,13 @@ Var CrossEntropy(const Var& logits, const Tensor& targets, float scale) {
   Tensor losses = CrossEntropyInPlace(dlogits, targets, scale);
   if (in_place) node.version = node.value.version();
   Tensor sum = Tensor::Of({static_cast<float>(Sum(losses) * scale)}, {});
-  return Record("CrossEntropy", sum, {logits}, [dlogits](const Tensor& dy, Grads& out) mutable {
+  return Record("CrossEntropy", sum, {logits}, [dlogits](const Tensor& dy, Grads& out) {
     float upstream = dy.data<float>()[0];
-    if (upstream != 1.0f) {
-      Slot scaled(dlogits);
-      ScaleTo(dlogits, upstream, scaled);
+    if (upstream == 1.0f) {
+      out[0].Give(dlogits);
+    } else {
+      ScaleTo(dlogits, upstream, out[0]);
     }
-    out[0].Give(dlogits);
   });
 }
 
