@@ -1,0 +1,215 @@
+// The only file that includes CLI11, which takes five seconds to compile.
+#include "cli/flags.h"
+
+#include <cmath>
+
+#include "CLI/CLI.hpp"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "base/status_macros.h"
+#include "base/suggest.h"
+#include "cli/exit_status.h"
+
+namespace quern::cli {
+namespace {
+
+template <typename... Visitors>
+struct Overloaded : Visitors... {
+  using Visitors::operator()...;
+};
+template <typename... Visitors>
+Overloaded(Visitors...) -> Overloaded<Visitors...>;
+
+std::string DescribeDefault(const Flag::Target& target) {
+  return std::visit(
+      Overloaded{[](bool*) { return std::string(); }, [](std::string* text) { return *text; },
+                 [](std::vector<std::string>* items) { return absl::StrJoin(*items, ","); },
+                 [](const Flag::Setter&) { return std::string(); }, [](auto* number) { return absl::StrCat(*number); }},
+      target);
+}
+
+template <typename T>
+absl::Status StoreNumber(const std::string& value, T* target) {
+  if (absl::SimpleAtoi(value, target)) return absl::OkStatus();
+  // 1e6 and 2.0 are whole numbers, too.
+  double real = 0;
+  if (absl::SimpleAtod(value, &real) && std::floor(real) == real && std::abs(real) < 0x1p53 &&
+      real >= static_cast<double>(std::numeric_limits<T>::lowest()) &&
+      real <= static_cast<double>(std::numeric_limits<T>::max())) {
+    *target = static_cast<T>(real);
+    return absl::OkStatus();
+  }
+  return UsageError("takes a whole number");
+}
+
+absl::Status StoreReal(const std::string& value, double* target) {
+  double real = 0;
+  if (!absl::SimpleAtod(value, &real) || !std::isfinite(real)) return UsageError("takes a number");
+  *target = real;
+  return absl::OkStatus();
+}
+
+absl::Status StoreSwitch(const std::string& value, bool* target) {
+  for (const char* yes : {"true", "on", "yes", "1"}) {
+    if (value == yes) return *target = true, absl::OkStatus();
+  }
+  for (const char* no : {"false", "off", "no", "0"}) {
+    if (value == no) return *target = false, absl::OkStatus();
+  }
+  return UsageError("takes true or false");
+}
+
+}  // namespace
+
+std::string_view Name(Origin origin) {
+  switch (origin) {
+    case Origin::kDefault:
+      return "default";
+    case Origin::kConfigFile:
+      return "config file";
+    case Origin::kSet:
+      return "--set";
+    case Origin::kFlag:
+      return "flag";
+  }
+  return "";
+}
+
+Flag::Flag(std::string name, Target target, std::string hint, std::string help)
+    : name_(std::move(name)),
+      hint_(std::move(hint)),
+      help_(std::move(help)),
+      default_text_(DescribeDefault(target)),
+      target_(std::move(target)) {}
+
+Flag& Flag::Required() { return required_ = true, *this; }
+Flag& Flag::Range(double least, double greatest) { return range_ = {least, greatest}, *this; }
+Flag& Flag::Choices(std::vector<std::string> choices) { return choices_ = std::move(choices), *this; }
+Flag& Flag::Default(std::string text) { return default_text_ = std::move(text), *this; }
+Flag& Flag::Group(std::string group) { return group_ = std::move(group), *this; }
+
+absl::Status Flag::Store(const std::string& value) {
+  if (range_.has_value()) {
+    double real = 0;
+    if (!absl::SimpleAtod(value, &real) || !(real >= range_->first && real <= range_->second)) {
+      return UsageError(std::isinf(range_->second)
+                            ? absl::StrCat("takes a number of at least ", range_->first)
+                            : absl::StrCat("takes a number from ", range_->first, " to ", range_->second));
+    }
+  }
+  return std::visit(
+      Overloaded{[&](bool* target) { return StoreSwitch(value, target); },
+                 [&](std::string* target) { return *target = value, absl::OkStatus(); },
+                 [&](std::vector<std::string>* items) { return items->push_back(value), absl::OkStatus(); },
+                 [&](const Setter& set) { return set(value); },
+                 [&](double* target) { return StoreReal(value, target); },
+                 [&](float* target) {
+                   double real = 0;
+                   RETURN_IF_ERROR(StoreReal(value, &real));
+                   return *target = static_cast<float>(real), absl::OkStatus();
+                 },
+                 [&](auto* target) { return StoreNumber(value, target); }},
+      target_);
+}
+
+absl::Status Flag::Assign(const std::string& value, Origin origin) {
+  for (size_t i = 0; i < choices_.size() && choices_[i] != value; ++i) {
+    if (i + 1 < choices_.size()) continue;
+    return UsageError(absl::StrCat("--", name_, " takes ", absl::StrJoin(choices_, ", "), "; got \"", value, "\".",
+                                   DidYouMean(value, choices_)));
+  }
+  if (auto* items = std::get_if<std::vector<std::string>*>(&target_); items != nullptr && origin != origin_) {
+    (*items)->clear();
+  }
+  if (const absl::Status stored = Store(value); !stored.ok()) {
+    return UsageError(absl::StrCat("--", name_, " ", stored.message(), "; got \"", value, "\""));
+  }
+  origin_ = origin;
+  return absl::OkStatus();
+}
+
+Flag& Flags::Add(std::string name, Flag::Target target, std::string hint, std::string help) {
+  return flags_.emplace_back(std::move(name), std::move(target), std::move(hint), std::move(help));
+}
+
+Flag& Flags::AddPositional(std::string name, std::string* target, std::string hint, std::string help) {
+  positional_ = &Add(std::move(name), target, std::move(hint), std::move(help));
+  return *positional_;
+}
+
+Flag* Flags::Find(std::string_view name) {
+  for (Flag& flag : flags_) {
+    if (flag.name() == name) return &flag;
+  }
+  return nullptr;
+}
+
+const Flag* Flags::Find(std::string_view name) const { return const_cast<Flags*>(this)->Find(name); }
+
+std::vector<FlagShape> Flags::Shapes() const {
+  std::vector<FlagShape> shapes = {{"help", ""}};
+  for (const Flag& flag : flags_) shapes.push_back({flag.name(), flag.hint()});
+  return shapes;
+}
+
+absl::Status Flags::Parse(const std::vector<std::string>& args) {
+  std::vector<std::string> pairs;
+  ASSIGN_OR_RETURN(pairs, NormalizeFlags(args, Shapes()));
+  CLI::App app;
+  app.set_help_flag();
+  // Raw results: CLI11's own conversions treat "{}" and "[1]" as lists.
+  for (const Flag& flag : flags_) app.add_option("--" + flag.name())->expected(1)->allow_extra_args(false)->take_all();
+  CLI::Option* rest = positional_ == nullptr ? nullptr : app.add_option("positional")->expected(1)->take_all();
+  try {
+    app.parse(std::vector<std::string>(pairs.rbegin(), pairs.rend()));
+  } catch (const CLI::ExtrasError&) {
+    const auto dashes = std::find(pairs.begin(), pairs.end(), "--");
+    const size_t taken = positional_ == nullptr ? 1 : 2;
+    const size_t at = static_cast<size_t>(dashes - pairs.begin()) + taken;
+    return UsageError(absl::StrCat("unexpected argument \"", at < pairs.size() ? pairs[at] : "", "\""));
+  } catch (const CLI::Error& error) {
+    return UsageError(error.what());
+  }
+  for (Flag& flag : flags_) {
+    for (const std::string& value : app.get_option("--" + flag.name())->results()) {
+      RETURN_IF_ERROR(flag.Assign(value, Origin::kFlag));
+    }
+  }
+  if (rest == nullptr || rest->results().empty()) return absl::OkStatus();
+  return positional_->Assign(rest->results().front(), Origin::kFlag);
+}
+
+absl::Status Flags::Set(const std::string& assignment) {
+  const size_t equals = assignment.find('=');
+  if (equals == std::string::npos || equals == 0) {
+    return UsageError(absl::StrCat("--set takes name=value; got \"", assignment, "\""));
+  }
+  const std::string name = assignment.substr(0, equals);
+  Flag* flag = Find(name);
+  if (flag == nullptr) {
+    std::vector<std::string> names;
+    for (const Flag& known : flags_) names.push_back(known.name());
+    return UsageError(
+        absl::StrCat("--set ", assignment, ": there is no field \"", name, "\".", DidYouMean(name, names)));
+  }
+  if (flag->origin() == Origin::kFlag) return absl::OkStatus();
+  return flag->Assign(assignment.substr(equals + 1), Origin::kSet);
+}
+
+absl::Status Flags::CheckRequired() const {
+  std::vector<std::string> missing;
+  for (const Flag& flag : flags_) {
+    if (!flag.required() || flag.origin() != Origin::kDefault) continue;
+    missing.push_back(&flag == positional_ ? flag.hint() : absl::StrCat("--", flag.name(), " ", flag.hint()));
+  }
+  if (missing.empty()) return absl::OkStatus();
+  return UsageError(absl::StrCat(absl::StrJoin(missing, ", "), missing.size() == 1 ? " is" : " are", " missing"));
+}
+
+bool Flags::Given(std::string_view name) const {
+  const Flag* flag = Find(name);
+  return flag != nullptr && flag->origin() != Origin::kDefault;
+}
+
+}  // namespace quern::cli

@@ -1,0 +1,4 @@
+// `bazel run //train -- FLAGS` is `quern train FLAGS`.
+#include "cli/quern.h"
+
+int main(int argc, char** argv) { return quern::cli::Main(argc, argv, "train"); }
