@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/rng.h"
 #include "google/protobuf/text_format.h"
+#include "nn/models/common_fields.h"
 
 namespace quern {
 
@@ -42,14 +43,7 @@ std::vector<std::string> SmallConfigNames() {
 
 ModelConfig WithInitializerRange(const ModelConfig& config, double range) {
   ModelConfig changed = config;
-  const google::protobuf::FieldDescriptor* architecture =
-      changed.GetReflection()->GetOneofFieldDescriptor(changed, changed.GetDescriptor()->oneof_decl(0));
-  CHECK(architecture != nullptr) << "WithInitializerRange: no architecture";
-  google::protobuf::Message* message = changed.GetReflection()->MutableMessage(&changed, architecture);
-  const google::protobuf::FieldDescriptor* field = message->GetDescriptor()->FindFieldByName("initializer_range");
-  CHECK(field != nullptr) << message->GetDescriptor()->name() << " has no initializer_range";
-  message->GetReflection()->ClearField(message, field);
-  if (range > 0) message->GetReflection()->SetDouble(message, field, range);
+  SetInitializerRange(range, &changed);
   return changed;
 }
 

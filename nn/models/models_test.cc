@@ -10,6 +10,7 @@
 #include "gtest/gtest.h"
 #include "kernels/adamw/adamw.h"
 #include "kernels/testing.h"
+#include "nn/models/common_fields.h"
 #include "nn/testing.h"
 
 namespace quern {
@@ -49,6 +50,25 @@ TEST_P(ModelsTest, TheFormulaCountsWhatVisitCounts) {
   std::map<std::string, int> names;
   model->Visit([&](std::string_view name, Var&) { ++names[std::string(name)]; });
   for (const auto& [name, times] : names) EXPECT_EQ(times, 1) << name;
+}
+
+TEST_P(ModelsTest, ARunFillsWhatItsConfigLeavesOpen) {
+  ModelConfig config = Config();
+  EXPECT_EQ(VocabularyOf(config), 97);
+  EXPECT_EQ(PositionsOf(config), 256);
+  EXPECT_FALSE(PositionsAreOpen(config));
+  FillOpenFields({.vocab_size = 5, .positions = 6, .bos_token_id = 3}, &config);
+  SetDropout(0.25, &config);
+  std::unique_ptr<LanguageModel> model = *MakeModel(config, 1);
+  EXPECT_EQ(model->vocab_size(), 97);  // not open
+  EXPECT_EQ(model->max_positions(), 256);
+  EXPECT_EQ(model->bos_token_id(), 3);
+  EXPECT_EQ(model->eos_token_id(), -1);
+  Batch batch = RandomBatch(2, 20, 9);
+  ForwardOptions training{.training = true};
+  NoGrad no_grad;
+  EXPECT_FALSE(SameBits(model->Forward(batch.tokens, batch.sequences, training).value(),
+                        model->Forward(batch.tokens, batch.sequences, {}).value()));
 }
 
 TEST_P(ModelsTest, FlopsCountEachMultipliedWeightOnce) {
