@@ -120,6 +120,9 @@ absl::Status ReadUnknown(const Json& model, const std::string& what, const Vocab
 }
 
 absl::Status ReadBpe(const Json& model, const std::string& what, TokenizerParts* parts) {
+  if (auto it = model.find("byte_fallback"); it != model.end() && *it == true) {
+    return Refuse(what, "model BPE with byte_fallback (as SentencePiece makes it) is not supported; byte-level BPE is");
+  }
   for (const char* field : {"dropout", "continuing_subword_prefix", "end_of_word_suffix"}) {
     RETURN_IF_ERROR(CheckUnset(model, what, field));
   }

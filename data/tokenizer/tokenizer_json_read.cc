@@ -19,8 +19,9 @@ class Reader {
 
   absl::Status Read() {
     if (!root_.is_object()) return Refuse("is not a JSON object");
-    if (root_.find("model") == root_.end()) return Refuse("has no `model`: this is not a tokenizer.json");
-    RETURN_IF_ERROR(tokenizer_json_internal::ReadModel(root_["model"], what_, &parts_));
+    const Json& model = Field(root_, "model");
+    if (!model.is_object()) return Refuse("has no `model` object: this is not a tokenizer.json");
+    RETURN_IF_ERROR(tokenizer_json_internal::ReadModel(model, what_, &parts_));
     RETURN_IF_ERROR(ReadAddedTokens());
     RETURN_IF_ERROR(ReadNormalizer());
     RETURN_IF_ERROR(ReadPreTokenizer());
@@ -172,10 +173,11 @@ absl::Status Reader::ReadPreTokenizer() {
   const Json& pre_tokenizer = Field(root_, "pre_tokenizer");
   const std::vector<const Json*> steps = Flatten(pre_tokenizer, "pretokenizers");
   const auto refuse = [&] {
-    return Refuse(absl::StrCat("pre_tokenizer ", Shown(pre_tokenizer), " is not supported with ",
-                               parts_.kind == TokenizerKind::kChar
-                                   ? "WordLevel; a Split by " + std::string(kEveryCharacter) + " is"
-                                   : "BPE; ByteLevel is, alone or after one Split"));
+    const bool bad_last = !steps.empty() && Type(*steps.back()) != "ByteLevel";
+    return Refuse(absl::StrCat(
+        "pre_tokenizer ", Shown(bad_last ? *steps.back() : pre_tokenizer), " is not supported with ",
+        parts_.kind == TokenizerKind::kChar ? "WordLevel; a Split by " + std::string(kEveryCharacter) + " is"
+                                            : "BPE; ByteLevel is, alone or after one Split"));
   };
   if (parts_.kind == TokenizerKind::kChar) {
     return steps.size() == 1 && Type(*steps[0]) == "Split" ? ReadSplit(*steps[0]) : refuse();

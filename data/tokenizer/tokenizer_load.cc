@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/status_macros.h"
 #include "base/suggest.h"
+#include "data/tokenizer/foreign_format.h"
 #include "data/tokenizer/tiktoken.h"
 #include "data/tokenizer/tokenizer.h"
 #include "data/tokenizer/tokenizer_json.h"
@@ -76,6 +77,12 @@ absl::StatusOr<SplitPattern> PatternOption(const LoadOptions& options) {
 absl::StatusOr<Tokenizer> Tokenizer::Load(const std::string& path, const LoadOptions& options) {
   const std::string file = IsFolder(path) ? JoinPath(path, "tokenizer.json") : path;
   ASSIGN_OR_RETURN(std::string bytes, ReadFile(file, kLargestFile));
+  if (const std::string_view format = ForeignFormat(bytes); !format.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(file, " is ", std::string(format),
+                     ", which is not supported as a tokenizer. Give a tokenizer.json with "
+                     "byte-level BPE, or tiktoken ranks with --pattern."));
+  }
   if (LooksLikeTiktoken(bytes)) {
     if (options.pattern.empty()) {
       return absl::InvalidArgumentError(
