@@ -59,8 +59,8 @@ absl::Status HttpService::FirstToken() {
 }
 
 HttpService::~HttpService() {
-  http_.reset();  // its threads call into the context
-  if (engine() != nullptr) engine()->Shutdown();
+  if (engine() != nullptr) engine()->Shutdown();  // nothing is written any more to connections that go
+  http_.reset();                                  // its threads call into the context
 }
 
 bool HttpService::Shutdown() {

@@ -111,7 +111,8 @@ class Impl final : public ModelEngine {
     job->id = next_id_++;
     jobs_[job->id] = job;
     if (probe) {
-      job->prompt = {std::max(0, model_->bos_token_id())};
+      const int32_t bos = model_->bos_token_id();
+      job->prompt = {bos >= 0 && bos < model_->vocab_size() ? bos : 0};
       job->max_new_tokens = 1;
       probes_.push_back(job);
     } else {
@@ -365,6 +366,11 @@ int64_t CacheTokens(const LanguageModel& model, const ModelEngineOptions& option
 
 absl::StatusOr<std::unique_ptr<Engine>> ModelEngine::Create(std::unique_ptr<LanguageModel> model, Tokenizer tokenizer,
                                                             const ModelEngineOptions& options) {
+  if (tokenizer.vocab_size() > model->vocab_size()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the tokenizer has ", tokenizer.vocab_size(), " tokens, the model only ", model->vocab_size(),
+                     "; they do not belong together. Is tokenizer.json that of another model?"));
+  }
   DecoderOptions decoder_options;
   decoder_options.cache_tokens = CacheTokens(*model, options);
   auto decoder = Decoder::Create(model.get(), decoder_options);

@@ -25,6 +25,15 @@ std::string FolderName(const std::string& folder) {
   return name.empty() ? "model" : name;
 }
 
+absl::Status CheckDevice(const std::string& device) {
+  if (device == "cpu") return absl::OkStatus();
+  if (device == "cuda" || device.rfind("cuda:", 0) == 0) {
+    return absl::UnavailableError(
+        absl::StrCat("device \"", device, "\": this build serves on the CPU only; leave --device (DEVICE) out."));
+  }
+  return absl::InvalidArgumentError(absl::StrCat("device \"", device, "\" is not known; it is cpu or cuda[:n]."));
+}
+
 // Inode, size and time of every file that decides what the model answers.
 absl::StatusOr<std::string> SeeFiles(const std::string& folder) {
   ASSIGN_OR_RETURN(std::vector<std::string> names, ModelFiles(folder));
@@ -55,10 +64,7 @@ absl::StatusOr<InspectedModel> InspectModel(const ServeOptions& options) {
     return absl::InvalidArgumentError(
         "model_name is not set: which model is to be served? Give its folder as --model_name FOLDER or MODEL_NAME.");
   }
-  if (options.device != "cpu") {
-    return absl::UnavailableError(absl::StrCat("device \"", options.device,
-                                               "\": this build serves on the CPU only; leave --device (DEVICE) out."));
-  }
+  RETURN_IF_ERROR(CheckDevice(options.device));
   InspectedModel inspected;
   ServedModel& model = inspected.model;
   ASSIGN_OR_RETURN(inspected.files_seen, SeeFiles(folder));

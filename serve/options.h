@@ -26,7 +26,7 @@ struct ServeOptions {
 
   // Seconds.
   double request_timeout = 120;    // from a request's arrival to the end of its answer
-  double readiness_timeout = 2;    // for the one token of /readyz
+  double readiness_timeout = 3;    // for the one token of /readyz
   double drain_timeout = 30;       // for the answers under way after SIGTERM
   double keep_alive_seconds = 15;  // between comments in a stream that has nothing to say
 
@@ -35,6 +35,8 @@ struct ServeOptions {
   int max_connections = 8192;
   uint64_t max_body_bytes = 1 << 20;
   int io_threads = 2;
+  // For drills: while this file exists the engine stands still, as if hung, and /readyz must say so. "": never.
+  std::string pause_file;
   // Names by which browsers may reach this server, besides loopback names and addresses (origin_check.h).
   std::vector<std::string> allowed_hosts;
 };

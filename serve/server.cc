@@ -7,6 +7,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/file.h"
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/status_macros.h"
@@ -44,7 +45,12 @@ absl::Status Serve(const ServeOptions& options) {
   if (!server.ok()) return Interrupted() ? absl::OkStatus() : server.status();
   std::printf("listening on %s\n", (*server)->url().c_str());
   std::fflush(stdout);
-  while (!Interrupted()) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  for (bool paused = false; !Interrupted(); std::this_thread::sleep_for(std::chrono::milliseconds(50))) {
+    if (options.pause_file.empty() || FileExists(options.pause_file) == paused) continue;
+    paused = !paused;
+    LOG(WARNING) << "the engine " << (paused ? "stands still while " : "goes on, without ") << options.pause_file;
+    (*server)->engine()->Pause(paused);
+  }
   LOG(INFO) << "finishing the answers under way; a second signal ends at once";
   if (!(*server)->Shutdown()) LOG(WARNING) << "some answers were cut off after " << options.drain_timeout << " seconds";
   return absl::OkStatus();

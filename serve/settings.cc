@@ -96,6 +96,8 @@ const std::vector<Setting>& Settings() {
        Whole(0, kMaxInt, [](O& o) -> int32_t& { return o.defaults.top_k; })},
       {{"request_timeout", "REQUEST_TIMEOUT", "SECONDS", "from a request's arrival to the end of its answer", "120"},
        Real(0, 86400, true, [](O& o) -> double& { return o.request_timeout; })},
+      {{"readiness_timeout", "READINESS_TIMEOUT", "SECONDS", "for the one token that /readyz generates", "3"},
+       Real(0, 86400, true, [](O& o) -> double& { return o.readiness_timeout; })},
       {{"drain_timeout", "DRAIN_TIMEOUT", "SECONDS", "for the answers under way after SIGTERM", "30"},
        Real(0, 86400, false, [](O& o) -> double& { return o.drain_timeout; })},
       {{"max_running", "MAX_RUNNING", "N", "sequences decoded together", "64"},
@@ -104,6 +106,8 @@ const std::vector<Setting>& Settings() {
        Whole(1, 1 << 20, [](O& o) -> int& { return o.max_queue; })},
       {{"allowed_hosts", "ALLOWED_HOSTS", "NAME,NAME", "names by which browsers may reach this server", ""},
        StoreHosts},
+      {{"pause_file", "PAUSE_FILE", "FILE", "for drills: the engine stands still while FILE exists", ""},
+       Text(&O::pause_file)},
       {{"allow_unverified", "", "", "serve a model without a matching PASSED verdict", "false"}, StoreSwitch},
   };
   return *settings;

@@ -86,8 +86,8 @@ TEST(Settings, DefaultsAreTheOptionsOwn) {
     const ServeOptions &a = defaults->options, &b = set->options;
     EXPECT_TRUE(a.host == b.host && a.port == b.port && a.device == b.device && a.max_queue == b.max_queue &&
                 a.max_running == b.max_running && a.request_timeout == b.request_timeout &&
-                a.drain_timeout == b.drain_timeout && a.allow_unverified == b.allow_unverified &&
-                a.defaults.max_new_tokens == b.defaults.max_new_tokens &&
+                a.drain_timeout == b.drain_timeout && a.readiness_timeout == b.readiness_timeout &&
+                a.allow_unverified == b.allow_unverified && a.defaults.max_new_tokens == b.defaults.max_new_tokens &&
                 a.defaults.temperature == b.defaults.temperature && a.defaults.top_k == b.defaults.top_k &&
                 a.defaults.top_p == b.defaults.top_p)
         << info.name;

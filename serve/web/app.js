@@ -4,6 +4,9 @@ const byId = (id) => document.getElementById(id);
 let running = null;   // the AbortController of the answer under way
 let lastSeed = null;
 
+const kNoAnswer = "The server did not answer. Is it still running?";
+const kBrokeOff = "The answer broke off: the connection to the server was lost.";
+
 // ---- What is served.
 
 async function showModel() {
@@ -70,7 +73,7 @@ async function* readEvents(response) {
   let held = "";
   while (true) {
     const { value, done } = await reader.read();
-    if (done) throw new Error("The answer broke off: the connection to the server was lost.");
+    if (done) throw new Error(kBrokeOff);
     held += value;
     for (let end; (end = held.indexOf("\n\n")) >= 0; held = held.slice(end + 2)) {
       const data = held.slice(0, end).split("\n").filter((line) => line.startsWith("data: "))
@@ -118,8 +121,9 @@ async function generate() {
     if (error.name === "AbortError") {
       byId("status").textContent = "Stopped.";
     } else {
-      byId("status").textContent = "No whole answer came.";
-      showError(error instanceof TypeError ? "The server did not answer. Is it still running?" : error.message);
+      const begun = byId("text").textContent !== "";
+      byId("status").textContent = begun ? "The answer is not whole." : "No answer came.";
+      showError(error instanceof TypeError ? (begun ? kBrokeOff : kNoAnswer) : error.message);
     }
   }
   end();
@@ -131,6 +135,7 @@ const trace = { times: [], tokens: [] };
 
 function begin(prompt) {
   byId("error").hidden = true;
+  byId("empty").hidden = true;
   byId("echo").textContent = prompt;
   byId("text").textContent = "";
   byId("caret").hidden = false;
@@ -143,7 +148,7 @@ function begin(prompt) {
   byId("prompt-tokens").textContent = "";
   trace.times = [];
   trace.tokens = [];
-  byId("trace-line").setAttribute("points", "");
+  drawTrace();
 }
 
 function showPiece(event, milliseconds) {
@@ -168,24 +173,34 @@ function rate(value) {
   return value >= 100 ? value.toFixed(0) : value.toFixed(1);
 }
 
-// Tokens per second over windows of a twentieth of the answer.
-function drawTrace() {
+// Tokens per second over windows of a twentieth of the answer: [[end of the window, rate], ...].
+function windowRates() {
   const { times, tokens } = trace;
   const last = times.length - 1;
-  if (last < 4 || times[last] <= times[0]) return;
   const step = (times[last] - times[0]) / 20;
   const rates = [];
   for (let i = 0, from = 0; i <= last; ++i) {
-    if (times[i] - times[from] < step) continue;
+    if (times[i] <= times[from] || times[i] - times[from] < step) continue;
     rates.push([times[i], (tokens[i] - tokens[from]) / (times[i] - times[from])]);
     from = i;
   }
-  const top = Math.max(...rates.map((point) => point[1]));
-  const points = rates.map(([time, value]) => {
-    const x = 600 * (time - times[0]) / (times[last] - times[0]);
-    return x.toFixed(1) + "," + (46 - 42 * value / top).toFixed(1);
-  });
-  byId("trace-line").setAttribute("points", points.join(" "));
+  return rates;
+}
+
+function drawTrace() {
+  const { times } = trace;
+  const rates = times.length < 5 ? [] : windowRates();
+  let line = "", area = "";
+  if (rates.length > 1) {
+    const first = times[0], last = rates[rates.length - 1][0];
+    const top = Math.max(...rates.map((point) => point[1]));
+    const at = (time, value) =>
+      (600 * (time - first) / (last - first)).toFixed(1) + "," + (48 - 44 * value / top).toFixed(1);
+    line = [[first, rates[0][1]], ...rates].map(([time, value]) => at(time, value)).join(" ");
+    area = at(first, 0) + " " + line + " " + at(last, 0);
+  }
+  byId("trace-line").setAttribute("points", line);
+  byId("trace-area").setAttribute("points", area);
 }
 
 function showEnd(event) {
