@@ -1,5 +1,6 @@
 // POST /api/generate: one JSON answer, or a stream of server-sent events.
 #include <charconv>
+#include <cmath>
 #include <cstdlib>
 #include <memory>
 #include <mutex>
@@ -25,18 +26,19 @@ Json UsageJson(const EngineUpdate& last) {
           {"total_tokens", last.prompt_tokens + last.completion_tokens}};
 }
 
-// Seconds; the rate is that of decoding, where more than one token was decoded.
+// Seconds, to the microsecond; the rate is that of decoding, where more than one token was decoded.
 Json TimingsJson(const EngineUpdate& last) {
   const EngineTimes& t = last.times;
   const double decode = t.finished - t.first_token, total = t.finished - t.submitted;
   const bool decoded = last.completion_tokens > 1 && decode > 0;
   const double rate = decoded ? (last.completion_tokens - 1) / decode : total > 0 ? last.completion_tokens / total : 0;
-  return {{"queue_seconds", t.started - t.submitted},
-          {"prefill_seconds", t.first_token - t.started},
-          {"decode_seconds", decode},
-          {"total_seconds", total},
-          {"time_to_first_token_seconds", t.first_token - t.submitted},
-          {"tokens_per_second", rate}};
+  auto rounded = [](double value) { return std::round(value * 1e6) / 1e6; };
+  return {{"queue_seconds", rounded(t.started - t.submitted)},
+          {"prefill_seconds", rounded(t.first_token - t.started)},
+          {"decode_seconds", rounded(decode)},
+          {"total_seconds", rounded(total)},
+          {"time_to_first_token_seconds", rounded(t.first_token - t.submitted)},
+          {"tokens_per_second", std::round(rate * 100) / 100}};
 }
 
 // The double that is written as `value` is, 0.8 and not 0.800000012.

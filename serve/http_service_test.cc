@@ -314,7 +314,7 @@ TEST_F(ServeTest, AClientThatLeavesIsCancelledAlone) {
   EXPECT_TRUE(ReadEvents(clients[2].Read().body).done);
   EXPECT_EQ(fake_->cancelled(), 2);
   EXPECT_EQ(Metric("quern_clients_left_total"), 2);
-  EXPECT_EQ(Metric("quern_request_success_total{finished_reason=\"cancelled\"}"), 2);
+  EXPECT_EQ(Metric("quern_request_success_total{finished_reason=\"abort\"}"), 2);
 }
 
 TEST_F(ServeTest, ReadinessIsARealTokenAndFailsWhenTheEngineStands) {

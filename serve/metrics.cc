@@ -110,7 +110,7 @@ struct ServeMetrics::Impl {
 
 ServeMetrics::ServeMetrics() : impl_(std::make_unique<Impl>()) {
   // So that rates exist before the first of each.
-  for (const char* reason : {"stop", "length", "cancelled"}) impl_->success.Add({{"finished_reason", reason}});
+  for (const char* reason : {"stop", "length", "abort"}) impl_->success.Add({{"finished_reason", reason}});
 }
 ServeMetrics::~ServeMetrics() = default;
 
@@ -132,7 +132,7 @@ void ServeMetrics::SetReady(bool ready) { impl_->ready.Set(ready ? 1 : 0); }
 
 void ServeMetrics::OnFinished(const EngineUpdate& last) {
   const bool ok = last.status.ok();
-  impl_->success.Add({{"finished_reason", ok ? last.finish_reason : "cancelled"}}).Increment();
+  impl_->success.Add({{"finished_reason", ok ? last.finish_reason : "abort"}}).Increment();
   if (last.times.started > 0) impl_->prompt_tokens.Increment(last.prompt_tokens);
   impl_->generation_tokens.Increment(last.completion_tokens);
   if (!ok) return;

@@ -1,5 +1,6 @@
 #include "serve/testing.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 #include <vector>
@@ -35,7 +36,7 @@ absl::StatusOr<EngineRequestId> FakeEngine::Submit(EngineRequest request, Engine
   std::lock_guard<std::mutex> lock(mutex_);
   if (stop_) return absl::CancelledError("the server is shutting down");
   if (request.probe) ++probes_;
-  if (!request.probe && static_cast<int>(jobs_.size()) >= options_.max_running + options_.max_queue) {
+  if (!request.probe && Requests() >= options_.max_running + options_.max_queue) {
     return absl::ResourceExhaustedError("full");
   }
   auto job = std::make_shared<Job>();
@@ -55,11 +56,15 @@ void FakeEngine::Cancel(EngineRequestId id) {
   if (it != jobs_.end()) it->second->cancelled = true;
 }
 
+int64_t FakeEngine::Requests() const {
+  return std::count_if(jobs_.begin(), jobs_.end(), [](const auto& item) { return !item.second->request.probe; });
+}
+
 EngineStats FakeEngine::stats() const {
   std::lock_guard<std::mutex> lock(mutex_);
   EngineStats stats;
-  stats.running = std::min<int64_t>(static_cast<int64_t>(jobs_.size()), options_.max_running);
-  stats.waiting = static_cast<int64_t>(jobs_.size()) - stats.running;
+  stats.running = std::min<int64_t>(Requests(), options_.max_running);
+  stats.waiting = Requests() - stats.running;
   stats.cache_blocks_used = stats.running;
   stats.cache_blocks_total = options_.max_running;
   return stats;
@@ -105,11 +110,13 @@ void FakeEngine::Loop() {
 
 void FakeEngine::Step(Job& job) {
   if (job.times.started == 0) job.times.started = MonotonicSeconds();
+  bool cancelled = false;
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    if (job.cancelled) ++cancelled_;
+    cancelled = job.cancelled;
+    if (cancelled) ++cancelled_;
   }
-  if (job.cancelled) return End(job, absl::CancelledError("cancelled"), "cancelled");
+  if (cancelled) return End(job, absl::CancelledError("cancelled"), "cancelled");
   if (job.request.prompt == "refuse") return End(job, absl::InvalidArgumentError("prompt: refused"), "", "prompt");
   if (job.request.prompt == "boom" && job.tokens == 2) return End(job, absl::InternalError("secret detail"), "");
   if (job.request.prompt == "silent") return;

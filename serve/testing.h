@@ -36,6 +36,7 @@ class FakeEngine : public Engine {
  private:
   struct Job;
   void Loop();
+  int64_t Requests() const;  // without probes; under mutex_
   void Step(Job& job);
   void End(Job& job, absl::Status status, const char* reason, const char* field = "");
 
