@@ -1,8 +1,11 @@
 #include "data/dataset_card.h"
 
-#include <vector>
+#include <algorithm>
+#include <cstdio>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "base/file.h"
 #include "base/progress.h"
 
@@ -18,6 +21,15 @@ std::string Code(const std::string& name) {
   std::string out = "`";
   for (char c : name) out += c == '`' || static_cast<unsigned char>(c) < 0x20 ? '?' : c;
   return out + "`";
+}
+
+// A name as a word of the shell.
+std::string ShellWord(const std::string& name) {
+  const bool plain = std::all_of(name.begin(), name.end(), [](unsigned char c) {
+    return absl::ascii_isalnum(c) || c == '/' || c == '.' || c == '_' || c == '-';
+  });
+  if (plain && !name.empty()) return name;
+  return absl::StrCat("'", absl::StrReplaceAll(name, {{"'", "'\\''"}}), "'");
 }
 
 std::string FrontMatter(const Json& metadata) {
@@ -46,10 +58,11 @@ std::string FrontMatter(const Json& metadata) {
 
 std::string Command(const Json& metadata) {
   const Json& settings = metadata["settings"];
-  std::string out = absl::StrCat("quern prepare --input_file ", WriteJsonLine(metadata["source"]["path"]),
-                                 " --output_dir . \\\n  --train_ratio ", settings["train_ratio"].dump(),
-                                 " --val_ratio ", settings["val_ratio"].dump(), " --test_ratio ",
-                                 settings["test_ratio"].dump(), " --seed ", settings["seed"].dump());
+  std::string out =
+      absl::StrCat("quern prepare --input_file ", ShellWord(metadata["source"]["path"].get<std::string>()),
+                   " --output_dir . \\\n  --train_ratio ", settings["train_ratio"].dump(), " --val_ratio ",
+                   settings["val_ratio"].dump(), " --test_ratio ", settings["test_ratio"].dump(), " --seed ",
+                   settings["seed"].dump());
   absl::StrAppend(&out, " --format ", settings["format"].get<std::string>());
   if (settings["format"] == "text") absl::StrAppend(&out, " --unit ", settings["unit"].get<std::string>());
   if (settings["lower"] == true) out += " --lower";

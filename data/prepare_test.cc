@@ -1,14 +1,18 @@
 #include "data/prepare.h"
 
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
+#include <cmath>
 #include <csignal>
 #include <cstdlib>
 #include <map>
 #include <set>
+#include <thread>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -302,7 +306,7 @@ TEST_F(PrepareTest, TheCardSaysWhatWasDone) {
        {std::string("pretty_name: \"a book.txt\"\n"), std::string("language:\n- en\n"), std::string("- 1K<n<10K\n"),
         std::string("  - split: train\n    path: train.txt\n"), std::string("num_examples: 1200\n"),
         absl::StrCat("num_bytes: ", Read("out/test.txt").size(), "\n"), std::string("80.00 %"),
-        *Sha256File(Path("a book.txt")), std::string("quern prepare --input_file \"../a book.txt\""),
+        *Sha256File(Path("a book.txt")), std::string("quern prepare --input_file '../a book.txt' --output_dir . "),
         std::string("| kept | 1,500 |")}) {
     EXPECT_TRUE(absl::StrContains(card, part)) << "missing: " << part << "\nin:\n" << card;
   }
@@ -412,6 +416,22 @@ TEST_F(PrepareTest, AnInterruptChangesNothing) {
   ASSERT_TRUE(Prepare(Options("in.txt")).ok());
   SimulateInterrupt(SIGTERM);
   EXPECT_TRUE(absl::StrContains(Refusal(Options("other.txt"), absl::StatusCode::kCancelled), "nothing was written"));
+}
+
+TEST_F(PrepareTest, AnInputThatChangesMeanwhileIsRefused) {
+  const std::string path = Write("in.txt", Numbered(20000));
+  std::atomic<bool> done = false;
+  std::thread toucher([&] {
+    for (time_t second = 1; !done; ++second) {
+      const struct timespec times[2] = {{second, 0}, {second, 0}};
+      utimensat(AT_FDCWD, path.c_str(), times, 0);
+    }
+  });
+  EXPECT_TRUE(
+      absl::StrContains(Refusal(Options("in.txt"), absl::StatusCode::kUnavailable), "changed while it was read"));
+  done = true;
+  toucher.join();
+  EXPECT_TRUE(Prepare(Options("in.txt")).ok());
 }
 
 TEST_F(PrepareTest, AnErrorAtTheVeryEndChangesNothing) {
