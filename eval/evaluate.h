@@ -7,7 +7,7 @@
 //   counts       tokens, words, bytes; rouge_records, truncated_prompts
 //   sum_logprob  nats, over the whole test file
 //   settings     how it was measured: text {mode, context, stride, first_token}, rouge {stemmer, max_new_tokens},
-//                speed {prompt_tokens, new_tokens, samples}
+//                speed {prompt_tokens, new_tokens, samples, engine}
 //   inputs       model (the weights file), config, tokenizer, shards; test, prompts, predictions, references: entries
 //                {path, sha256, bytes} as base/lineage.h defines them
 // Numbers are written in full; one that is not finite is null. No timestamps. Rates only where `speed` asked for them.
@@ -34,9 +34,8 @@ struct EvalOptions {
 
   std::string test_file;  // log-likelihood of this text
   PerplexityMode mode = PerplexityMode::kToken;
-  int64_t stride = 0;           // tokens, kStrided; 0: half the context
-  int64_t context = 0;          // tokens that the model reads at most; 0: all its positions
-  int32_t batch_tokens = 2048;  // per forward; changes nothing but the speed
+  int64_t stride = 0;   // tokens, kStrided; 0: half the context
+  int64_t context = 0;  // tokens that the model reads at most; 0: all its positions
 
   // ROUGE of predictions against references, record by record: the lines of a text file, or {"text": ...} a line in
   // a .jsonl. Predictions are read, or made greedily from prompts by the model.

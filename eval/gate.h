@@ -7,8 +7,8 @@
 // min <= value <= max; a threshold that is left out does not bind.
 //
 // Whatever cannot be judged FAILS: a metric that the report lacks, that is null, NaN or not a number; a check without
-// metric or threshold, or with one that is not finite; a policy without checks; a report that was not made on these
-// weights, this config and this tokenizer.
+// metric or threshold, or with one that is not finite; a policy without checks; a report that does not record the
+// digest of these weights, or that records another config or tokenizer.
 #ifndef QUERN_EVAL_GATE_H_
 #define QUERN_EVAL_GATE_H_
 
@@ -27,7 +27,7 @@ struct GateOptions {
 };
 
 struct GateRow {
-  std::string test;  // as in passedTests and failedTests: the metric's name, with its threshold where two share it
+  std::string test;  // as in passedTests and failedTests: the metric's name, and the check's number where two share it
   std::string metric;
   std::optional<double> value, min, max;
   bool passed = false;
