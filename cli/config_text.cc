@@ -127,7 +127,7 @@ absl::Status ReadConfigText(const std::string& path, pb::Message* message) {
   pb::TextFormat::Parser parser;
   parser.RecordErrorsTo(&error);
   parser.SetRecursionLimit(20);
-  if (parser.MergeFromString(text, message)) return absl::OkStatus();
+  if (parser.ParseFromString(text, message)) return absl::OkStatus();
   return absl::InvalidArgumentError(error.text().empty() ? path + ": not protobuf text" : error.text());
 }
 

@@ -16,8 +16,8 @@ class Message;
 
 namespace quern::cli {
 
-// Merges the text file at `path` into `message`. Errors: those of ReadFile; InvalidArgument "PATH:LINE:COLUMN: what",
-// which suggests the nearest field for a misspelt one.
+// Reads the text file at `path` into `message`, whatever that held. Errors: those of ReadFile; InvalidArgument
+// "PATH:LINE:COLUMN: what", which suggests the nearest field for a misspelt one.
 absl::Status ReadConfigText(const std::string& path, google::protobuf::Message* message);
 
 // "model.gpt2.n_layer=6": the sub-messages on the way are made. InvalidArgument names what does not fit: a field that

@@ -13,32 +13,31 @@ namespace {
 constexpr size_t kColumns = 100;
 constexpr size_t kLongestLeft = 34;
 
+// The words of `text` on lines that begin at `column` and end before kColumns.
+std::string Wrapped(std::string_view text, size_t column) {
+  std::string out;
+  size_t at = column;
+  for (const absl::string_view word : absl::StrSplit(absl::string_view(text.data(), text.size()), ' ')) {
+    if (at > column && at + 1 + word.size() > kColumns) {
+      absl::StrAppend(&out, "\n", std::string(column, ' '));
+      at = column;
+    } else if (at > column) {
+      out += " ";
+      ++at;
+    }
+    absl::StrAppend(&out, word);
+    at += word.size();
+  }
+  return out + "\n";
+}
+
 // `left` in a column of `width`, `right` wrapped beside it.
 std::string Row(std::string_view left, std::string_view right, size_t width) {
   std::string out = absl::StrCat("  ", std::string(left));
-  size_t column = out.size();
   const size_t start = width + 4;
-  if (column + 2 > start) {
-    out += "\n";
-    column = 0;
-  }
-  out.append(start - column, ' ');
-  column = start;
-  for (std::string_view rest = right; !rest.empty();) {
-    const size_t space = rest.find(' ');
-    const std::string_view word = rest.substr(0, space);
-    if (column > start && column + 1 + word.size() > kColumns) {
-      out += "\n" + std::string(start, ' ');
-      column = start;
-    } else if (column > start) {
-      out += " ";
-      ++column;
-    }
-    out += word;
-    column += word.size();
-    rest.remove_prefix(space == std::string_view::npos ? rest.size() : space + 1);
-  }
-  return out + "\n";
+  if (out.size() + 2 > start) absl::StrAppend(&out, "\n", std::string(start, ' '));
+  out.append(start > out.size() ? start - out.size() : 0, ' ');
+  return out + Wrapped(right, start);
 }
 
 std::string Left(const Flag& flag) {
@@ -48,20 +47,37 @@ std::string Left(const Flag& flag) {
 std::string Right(const Flag& flag) {
   std::string text = flag.help();
   const bool listed = flag.hint().find('|') != std::string::npos;
-  if (!flag.choices().empty() && !listed) absl::StrAppend(&text, text.empty() ? "" : ": ", absl::StrJoin(flag.choices(), ", "));
+  if (!flag.choices().empty() && !listed)
+    absl::StrAppend(&text, text.empty() ? "" : ": ", absl::StrJoin(flag.choices(), ", "));
   if (flag.required()) return text + " (required)";
   if (flag.repeated()) text += " (repeatable)";
   return flag.default_text().empty() ? text : absl::StrCat(text, " (default ", flag.default_text(), ")");
 }
 
-std::string Indented(std::string_view text) {
+std::string Indented(std::string_view lines) {
   std::string out;
-  for (std::string_view rest = text; !rest.empty();) {
-    const size_t end = rest.find('\n');
-    const std::string_view line = rest.substr(0, end);
-    out += line.empty() ? "\n" : absl::StrCat("  ", std::string(line), "\n");
-    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+  for (const absl::string_view line : absl::StrSplit(absl::string_view(lines.data(), lines.size()), '\n')) {
+    absl::StrAppend(&out, line.empty() ? "" : "  ", line, "\n");
   }
+  return out;
+}
+
+// Paragraphs, wrapped; blank and indented lines stay as they are.
+std::string Reflowed(std::string_view lines) {
+  std::string out, paragraph;
+  const auto flush = [&] {
+    if (!paragraph.empty()) absl::StrAppend(&out, "  ", Wrapped(paragraph, 2));
+    paragraph.clear();
+  };
+  for (const absl::string_view line : absl::StrSplit(absl::string_view(lines.data(), lines.size()), '\n')) {
+    if (!line.empty() && line[0] != ' ') {
+      absl::StrAppend(&paragraph, paragraph.empty() ? "" : " ", line);
+      continue;
+    }
+    flush();
+    absl::StrAppend(&out, line.empty() ? "" : "  ", line, "\n");
+  }
+  flush();
   return out;
 }
 
@@ -96,7 +112,7 @@ std::string VerbHelp(const Verb& verb, const Flags& flags) {
   const std::string name(verb.name);
   std::string out = absl::StrCat("quern ", name, ": ", std::string(verb.summary), "\n\nUsage:\n  quern ", name,
                                  verb.usage.empty() ? "" : " ", std::string(verb.usage), "\n");
-  if (!verb.details.empty()) absl::StrAppend(&out, "\n", Indented(verb.details));
+  if (!verb.details.empty()) absl::StrAppend(&out, "\n", Reflowed(verb.details));
   out += FlagTable(flags);
   absl::StrAppend(&out, "\nExamples:\n", Indented(verb.examples));
   return out;

@@ -51,10 +51,10 @@ class Scanner {
 
 absl::StatusOr<std::vector<int32_t>> ParseIdList(std::string_view text, std::string_view flag) {
   std::vector<int32_t> ids;
-  const std::string closed = absl::StrCat(std::string(text), "]");
+  const std::string closed = absl::StrCat(std::string(text), "]");  // so that a list without brackets ends, too
   Scanner scanner(closed);
-  scanner.Take('[');
-  if (scanner.TakeIds(']', &ids) && (scanner.AtEnd() || (scanner.Take(']') && scanner.AtEnd()))) return ids;
+  const bool bracketed = scanner.Take('[');
+  if (scanner.TakeIds(']', &ids) && (!bracketed || scanner.Take(']')) && scanner.AtEnd()) return ids;
   return UsageError(absl::StrCat(std::string(flag), " takes token ids with commas between them, \"1,2,3\"; got \"",
                                  std::string(text), "\""));
 }

@@ -3,11 +3,27 @@
 namespace quern::cli {
 
 // One per file of this folder.
-extern const Verb kPrepare, kTokenizerTrain, kTokenizerEncode, kTokenizerDecode, kTokenizerInspect;
+extern const Verb kPrepare, kTokenizerTrain, kTokenizerEncode, kTokenizerDecode, kTokenizerInspect, kTrain, kEval,
+    kGate, kVerify, kServe, kGenerate, kScore;
 
 std::span<const Verb* const> Verbs() {
   static constexpr const Verb* kTable[] = {
-      &kPrepare, &kTokenizerTrain, &kTokenizerEncode, &kTokenizerDecode, &kTokenizerInspect,
+      // Text.
+      &kPrepare,
+      &kTokenizerTrain,
+      &kTokenizerEncode,
+      &kTokenizerDecode,
+      &kTokenizerInspect,
+      // Weights.
+      &kTrain,
+      // Evidence.
+      &kEval,
+      &kGate,
+      &kVerify,
+      // Answers.
+      &kServe,
+      &kGenerate,
+      &kScore,
   };
   return kTable;
 }
