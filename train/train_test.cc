@@ -17,6 +17,7 @@
 #include "gtest/gtest.h"
 #include "kernels/isa.h"
 #include "nn/model_folder.h"
+#include "train/output_folder.h"
 #include "train/testing.h"
 
 namespace quern {
@@ -225,6 +226,31 @@ TEST(Train, RefusesAndLeavesNothing) {
   config.set_train_file(good.train_file());
   EXPECT_TRUE(Train(config).ok());
   EXPECT_EQ(Digests(good.output_dir()), before);
+}
+
+TEST(Train, OneProcessToAFolder) {
+  TrainConfig config = SmallRun(FreshFolder("a"), "run");
+  absl::StatusOr<OutputFolder> held = OutputFolder::Claim(config.output_dir(), UsedFolder::kRefuse);
+  ASSERT_TRUE(held.ok());
+  EXPECT_EQ(CodeOf(config), absl::StatusCode::kUnavailable);
+  { OutputFolder released = *std::move(held); }
+  EXPECT_FALSE(FileExists(config.output_dir()));
+  EXPECT_TRUE(Train(config).ok());
+}
+
+TEST(Train, KeepsOutOfFoldersOfOthers) {
+  const std::string folder = FreshFolder("a");
+  TrainConfig config = SmallRun(folder, "run");
+  ASSERT_TRUE(MakeFolders(config.output_dir()).ok());
+  for (const char* name : {"README.md", "model.safetensors"}) {
+    ASSERT_TRUE(WriteFileAtomic(JoinPath(config.output_dir(), name), "mine").ok());
+  }
+  config.set_resume_from_checkpoint("auto");
+  ExpectRefused(config, "was not trained there");
+  config.clear_resume_from_checkpoint();
+  config.set_overwrite_output_dir(true);
+  ASSERT_TRUE(Train(config).ok());
+  EXPECT_EQ(*ReadFile(JoinPath(config.output_dir(), "README.md")), "mine");
 }
 
 TEST(Train, FlagsAreCheckedByName) {
