@@ -109,7 +109,7 @@ TEST(Bpe, LongPieces) {
   const Tokenizer tokenizer = Trained(2000);
   const PlainBpe plain(tokenizer);
   std::mt19937_64 random(7);
-  for (size_t size : {47, 48, 49, 50, 500, 1500}) {
+  for (size_t size : {47, 48, 49, 50, 600}) {
     for (const char* letters : {"ab", "theor", "aaab"}) {
       std::string piece;
       while (piece.size() < size) piece += letters[random() % std::string_view(letters).size()];
@@ -124,10 +124,10 @@ TEST(Bpe, ALongPieceTakesNearLinearTime) {
   const Tokenizer tokenizer = Trained(2000);
   std::string piece;
   std::mt19937_64 random(8);
-  for (int i = 0; i < 2'000'000; ++i) piece += "abtheor"[random() % 7];
+  for (int i = 0; i < 500'000; ++i) piece += "abtheor"[random() % 7];
   const auto start = std::chrono::steady_clock::now();
   const Ids ids = *tokenizer.Encode(piece);
-  // About a second; a quadratic way would take hours.
+  // A fraction of a second; a quadratic way would take the better part of an hour.
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(60));
   EXPECT_EQ(*tokenizer.Decode(ids), piece);
 }
@@ -136,7 +136,7 @@ TEST(Bpe, SameIdsAtAnyThreadCountAndInPieces) {
   const Tokenizer tokenizer = Trained(1000);
   std::mt19937_64 random(9);
   std::string text;
-  for (int i = 0; i < 40; ++i) text += RandomText(kKinds[i % 5], 60000, random) + " word ";
+  for (int i = 0; i < 30; ++i) text += RandomText(kKinds[i % 5], 55000, random) + " word ";
   Ids first;
   for (int threads : {1, 2, 5}) {
     ThreadPool pool(threads);

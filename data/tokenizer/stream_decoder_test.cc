@@ -35,6 +35,8 @@ TEST(StreamDecoder, ReplacesMaximalSubparts) {
   EXPECT_EQ(Stream("\xED\xA0\x80\xED\xBF\xBF\xED\xAF\x41"), r + r + r + r + r + r + r + r + "A");
   EXPECT_EQ(Stream("\xF4\x91\x92\x93\xFF\x41\x80\xBF\x42"), r + r + r + r + r + "A" + r + r + "B");
   EXPECT_EQ(Stream("\xE1\x80\xE2\xF0\x91\x92\xF1\xBF\x41"), r + r + r + r + "A");
+  EXPECT_EQ(Stream("\xE0\x80\x41\xF0\x8F\x41\xED\xA0\x41\xF4\x90\x41"),
+            r + r + "A" + r + r + "A" + r + r + "A" + r + r + "A");
   EXPECT_EQ(Stream("a\xF0\x9F\x98"), "a" + r);
   EXPECT_EQ(Stream("\xC3"), r);
 }

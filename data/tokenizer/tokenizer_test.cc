@@ -165,6 +165,10 @@ TEST(TokenizerFile, PrefixSpace) {
   EXPECT_EQ(*tokenizer.Encode("abxyab"), (Ids{28, 29, 28}));
   EXPECT_EQ(*tokenizer.Encode(""), Ids{});
   EXPECT_EQ(*tokenizer.Encode("xy"), Ids{29});
+  // Once, also where the text is cut into parts.
+  std::string text = "ab";
+  while (text.size() < 700'000) text += " ab";
+  EXPECT_EQ(*tokenizer.Encode(text), Ids(text.size() / 3 + 1, 28));
 }
 
 TEST(TokenizerFile, UnknownBytes) {
@@ -261,8 +265,8 @@ TEST_F(TokenizerLoad, NeighboursNameBosAndEos) {
   EXPECT_FALSE(Tokenizer::Load(folder_).ok());
 }
 
-// a, b, c, space, "ab", "bc", "abc".
-constexpr char kRanks[] = "YQ== 0\nYg== 1\nYw== 2\nIA== 3\nYmM= 4\nYWI= 5\nYWJj 6\n";
+// a, b, c, space, "bc", "ab", "abc", "cba"; no two tokens make the last.
+constexpr char kRanks[] = "YQ== 0\nYg== 1\nYw== 2\nIA== 3\nYmM= 4\nYWI= 5\nYWJj 6\nY2Jh 7\n";
 
 TEST_F(TokenizerLoad, TiktokenRanks) {
   Write("ranks", kRanks);
@@ -271,8 +275,10 @@ TEST_F(TokenizerLoad, TiktokenRanks) {
   ExpectRefused(Tokenizer::Load(path, {.pattern = "gtp2"}).status(), "gpt2");
   const auto tokenizer = Tokenizer::Load(path, {.pattern = "gpt2"});
   ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
-  EXPECT_EQ(tokenizer->vocab_size(), 7);
+  EXPECT_EQ(tokenizer->vocab_size(), 8);
   EXPECT_EQ(*tokenizer->Encode("abc"), Ids{6});  // a whole piece
+  EXPECT_EQ(*tokenizer->Encode("cba"), Ids{7});
+  EXPECT_EQ(*tokenizer->Encode("a cba"), (Ids{0, 3, 2, 1, 0}));
   EXPECT_EQ(*tokenizer->Encode("abcb"), (Ids{6, 1}));
   EXPECT_EQ(*tokenizer->Encode("bcab"), (Ids{4, 5}));
   EXPECT_EQ(*tokenizer->Encode("aab"), (Ids{0, 5}));
