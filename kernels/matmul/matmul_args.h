@@ -23,8 +23,9 @@ struct MatmulArgs {
   bool add;  // add the finished chain to what is there
 };
 
-// b, packed: panels of 32 columns, each [k][32], the last one padded with zeros.
-inline constexpr int64_t kPanel = 32;
+// b, packed: panels of kPanel columns, the last one padded with zeros; a panel is two halves, each [k][kHalfPanel], so
+// that a tile one vector wide reads whole lines in order.
+inline constexpr int64_t kPanel = 32, kHalfPanel = 16;
 
 // How the vector versions walk a part; no bit depends on it (matmul_plan.h chooses).
 struct MatmulBlocks {

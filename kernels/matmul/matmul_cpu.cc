@@ -13,7 +13,7 @@ namespace {
 struct Block {
   int64_t i, rows, j, columns, k0, k;
   const float* b;  // its panels
-  int64_t panel_stride;
+  int64_t panel_stride, half_stride;
   const float* chains;  // of row i, column j; null at the first block of k
   int64_t chains_row;
   float* to;
@@ -26,24 +26,22 @@ void RunBlock(const MatmulArgs& args, const Block& block, float* packed_a) {
   const float* a = args.a + block.i * args.a_row + block.k0 * args.a_k;
   const Tiling tiling(block.rows);
   if (!by_rows) PackA(a, args.a_k, block.k, tiling, packed_a);
-  for (int64_t t = 0; t < tiling.tiles; ++t) {
-    for (int64_t j = 0; j < block.columns; j += kPanel) {
-      const int64_t first = tiling.First(t), rows = tiling.Rows(t);
-      Tile tile{};
-      tile.a = by_rows ? a + first * args.a_row : packed_a + first * block.k;
-      tile.a_row = args.a_row;
-      tile.a_k = rows;
-      tile.b = block.b + j / kPanel * block.panel_stride;
-      tile.k = block.k;
-      tile.chains = block.chains == nullptr ? nullptr : block.chains + first * block.chains_row + j;
-      tile.chains_row = block.chains_row;
-      tile.c = block.to + first * block.to_row + j;
-      tile.c_row = block.to_row;
-      tile.columns = block.columns - j;
-      tile.bias = args.bias == nullptr || !block.last ? nullptr : args.bias + block.j + j;
-      tile.add = args.add && block.last;
-      by_rows ? RunPanel<true>(tile, rows) : RunPanel<false>(tile, rows);
-    }
+  const int64_t step = tiling.wide ? kPanel : kLanes;
+  for (int64_t j = 0; j < block.columns; j += step) {
+    Tile tile{};
+    tile.a = by_rows ? a : packed_a;
+    tile.a_row = args.a_row;
+    tile.b = block.b + j / kPanel * block.panel_stride + j % kPanel / kLanes * block.half_stride;
+    tile.b_half = block.half_stride;
+    tile.k = block.k;
+    tile.chains = block.chains == nullptr ? nullptr : block.chains + j;
+    tile.chains_row = block.chains_row;
+    tile.c = block.to + j;
+    tile.c_row = block.to_row;
+    tile.columns = block.columns - j;
+    tile.bias = args.bias == nullptr || !block.last ? nullptr : args.bias + block.j + j;
+    tile.add = args.add && block.last;
+    by_rows ? RunTiles<true>(tile, tiling) : RunTiles<false>(tile, tiling);
   }
 }
 
@@ -64,16 +62,17 @@ void RunColumns(const MatmulArgs& args, const MatmulPart& part, int64_t j, int64
       block.k = Min(blocks.k, k_end - k);
       block.last = k + block.k == args.k;
       if (args.panels != nullptr) {
-        block.b = args.panels + j * args.k + k * kPanel;
+        block.b = args.panels + j * args.k + k * kLanes;
         block.panel_stride = args.k * kPanel;
+        block.half_stride = args.k * kLanes;
       } else {
         float* packed = part.packed_b + (k - k0) * panels * kPanel;
         if (i == part.row_begin) {
-          PackB(args.b + k * args.b_k + j * args.b_column, args.b_k, args.b_column, block.k, columns, packed,
-                block.k * kPanel);
+          PackB(args.b + k * args.b_k + j * args.b_column, args.b_k, args.b_column, block.k, columns, packed);
         }
         block.b = packed;
         block.panel_stride = block.k * kPanel;
+        block.half_stride = block.k * kLanes;
       }
       float* c = args.c + i * args.c_row + j;
       // c holds what is added to, so unfinished chains wait elsewhere.
@@ -105,7 +104,7 @@ void MatmulTile(const MatmulArgs& args, const MatmulPart& part) {
 void PackPanels(const float* b, int64_t b_k, int64_t b_column, int64_t k, int64_t n, float* panels, int64_t begin,
                 int64_t end) {
   PackB(b + begin * kPanel * b_column, b_k, b_column, k, Min(n, end * kPanel) - begin * kPanel,
-        panels + begin * k * kPanel, k * kPanel);
+        panels + begin * k * kPanel);
 }
 
 }  // namespace QUERN_ISA

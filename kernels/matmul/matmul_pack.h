@@ -22,13 +22,20 @@ QUERN_INLINE int64_t Min(int64_t a, int64_t b) { return a < b ? a : b; }
 // others.
 struct Tiling {
   explicit Tiling(int64_t block_rows)
-      : tiles((block_rows + kTileRows - 1) / kTileRows), rows(block_rows / tiles), tall(block_rows % tiles) {}
+      : tiles((block_rows + kTileRows - 1) / kTileRows), rows(block_rows / tiles), tall(block_rows % tiles) {
+#ifdef QUERN_AVX512
+    wide = true;
+#else
+    wide = Rows(0) <= 3;
+#endif
+  }
   int64_t Rows(int64_t t) const { return rows + (t < tall ? 1 : 0); }
   int64_t First(int64_t t) const { return t * rows + Min(t, tall); }
   int64_t tiles, rows, tall;
+  bool wide;  // whether a tile takes both halves of a panel
 };
 
-// 8 rows of 8 floats, `from_row` apart, into 8 rows kPanel apart, transposed. Rows from `rows` on count as zeros.
+// 8 rows of 8 floats, `from_row` apart, into 8 rows kLanes apart, transposed. Rows from `rows` on count as zeros.
 QUERN_INLINE void Transpose8(const float* from, int64_t from_row, int64_t rows, float* to) {
   __m256 r[8], t[8];
 #pragma GCC unroll 8
@@ -47,8 +54,8 @@ QUERN_INLINE void Transpose8(const float* from, int64_t from_row, int64_t rows, 
   }
 #pragma GCC unroll 4
   for (int i = 0; i < 4; ++i) {
-    _mm256_storeu_ps(to + i * kPanel, _mm256_permute2f128_ps(r[i], r[i + 4], 0x20));
-    _mm256_storeu_ps(to + (i + 4) * kPanel, _mm256_permute2f128_ps(r[i], r[i + 4], 0x31));
+    _mm256_storeu_ps(to + i * kLanes, _mm256_permute2f128_ps(r[i], r[i + 4], 0x20));
+    _mm256_storeu_ps(to + (i + 4) * kLanes, _mm256_permute2f128_ps(r[i], r[i + 4], 0x31));
   }
 }
 
@@ -58,35 +65,42 @@ QUERN_INLINE void PackColumns(const float* b, int64_t b_column, int64_t k, int64
   for (; k0 + 16 <= k; k0 += 16) {
     for (int64_t j = 0; j < kPanel; j += 8) {
       const float* from = b + (j < columns ? j * b_column : 0) + k0;
+      float* to = panel + (j / kLanes * k + k0) * kLanes + j % kLanes;
       for (int64_t i = 0; i < 8; ++i) __builtin_prefetch(from + i * b_column + 32);
-      Transpose8(from, b_column, columns - j, panel + k0 * kPanel + j);
-      Transpose8(from + 8, b_column, columns - j, panel + (k0 + 8) * kPanel + j);
+      Transpose8(from, b_column, columns - j, to);
+      Transpose8(from + 8, b_column, columns - j, to + 8 * kLanes);
     }
   }
   for (; k0 < k; ++k0) {
-    for (int64_t j = 0; j < kPanel; ++j) panel[k0 * kPanel + j] = j < columns ? b[j * b_column + k0] : 0.0f;
+    for (int64_t j = 0; j < kPanel; ++j) {
+      panel[(j / kLanes * k + k0) * kLanes + j % kLanes] = j < columns ? b[j * b_column + k0] : 0.0f;
+    }
   }
 }
 
-// `columns` of b into panels that lie panel_stride floats apart.
-void PackB(const float* b, int64_t b_k, int64_t b_column, int64_t k, int64_t columns, float* panels,
-           int64_t panel_stride) {
+// Panels of a b whose columns are neighbours. Few at a time: their next lines often share a set of the first cache.
+QUERN_INLINE void PackRows(const float* b, int64_t b_k, int64_t k, int64_t columns, float* panels) {
+  for (int64_t i = 0; i < k; ++i) {
+    const float* from = b + i * b_k;
+    float* to = panels + i * kLanes;
+    for (int64_t j = 0; j < columns; j += kLanes, to += k * kLanes) {
+      __builtin_prefetch(from + j + 8 * b_k);
+      Store(to, LoadFirst(from + j, columns - j, Zero()));
+    }
+    if ((columns - 1) % kPanel < kLanes) Store(to, Zero());
+  }
+}
+
+// `columns` of b into panels.
+void PackB(const float* b, int64_t b_k, int64_t b_column, int64_t k, int64_t columns, float* panels) {
   if (b_column != 1) {
     for (int64_t j = 0; j < columns; j += kPanel) {
-      PackColumns(b + j * b_column, b_column, k, columns - j, panels + j / kPanel * panel_stride);
+      PackColumns(b + j * b_column, b_column, k, columns - j, panels + j * k);
     }
     return;
   }
-  for (int64_t i = 0; i < k; ++i) {
-    const float* from = b + i * b_k;
-    float* to = panels + i * kPanel;
-    for (int64_t j = 0; j < columns; j += kPanel, to += panel_stride) {
-      __builtin_prefetch(from + j + 8 * b_k);
-      __builtin_prefetch(from + j + 8 * b_k + kLanes);
-      Store(to, LoadFirst(from + j, columns - j, Zero()));
-      Store(to + kLanes, LoadFirst(from + j + kLanes, columns - j - kLanes, Zero()));
-    }
-  }
+  constexpr int64_t kGroup = 4 * kPanel;
+  for (int64_t j = 0; j < columns; j += kGroup) PackRows(b + j, b_k, k, Min(kGroup, columns - j), panels + j * k);
 }
 
 // `tiles` tiles of kRows rows of an a whose rows are neighbours, each into [k][kRows]. Eight k at a time: as many lines

@@ -12,9 +12,10 @@ namespace QUERN_ISA {
 namespace {
 
 struct Tile {
-  const float* a;  // a[i,k] is a[i * a_row + k * a_k]
-  int64_t a_row, a_k;
-  const float* b;  // b[k,j] is b[k * kPanel + j]
+  const float* a;  // a[i,k] is a[i * a_row + k], or packed: [k][rows]
+  int64_t a_row;
+  const float* b;  // b[k,j] is b[k * kLanes + j], the second vector b_half further
+  int64_t b_half;
   int64_t k;
   const float* chains;  // what earlier blocks of k left, or null at the first
   int64_t chains_row;
@@ -27,7 +28,7 @@ struct Tile {
 
 // kByRows: the elements of a row of a are neighbours; else those of a column.
 template <int kRows, int kVectors, bool kByRows>
-void RunTile(const Tile& t) {
+QUERN_INLINE void RunTile(const Tile& t) {
   if (t.add) {
 #pragma GCC unroll 8
     for (int i = 0; i < kRows; ++i) {
@@ -46,15 +47,11 @@ void RunTile(const Tile& t) {
     }
   }
   const float *a = t.a, *b = t.b;
-  const int64_t a_row = kByRows ? t.a_row : 1, a_k = kByRows ? 1 : t.a_k;
+  const int64_t a_row = kByRows ? t.a_row : 1, a_k = kByRows ? 1 : kRows;
   for (int64_t k = 0; k < t.k; ++k) {
     F32x16 right[kVectors];
-    if constexpr (kVectors == 1) {  // every other line: no prefetcher follows that
-      __builtin_prefetch(b + 16 * kPanel);
-      __builtin_prefetch(b + 16 * kPanel + kLanes);
-    }
 #pragma GCC unroll 2
-    for (int v = 0; v < kVectors; ++v) right[v] = Load(b + v * kLanes);
+    for (int v = 0; v < kVectors; ++v) right[v] = Load(b + v * t.b_half);
 #pragma GCC unroll 8
     for (int i = 0; i < kRows; ++i) {
       F32x16 left = Broadcast(a[i * a_row]);
@@ -62,7 +59,7 @@ void RunTile(const Tile& t) {
       for (int v = 0; v < kVectors; ++v) sums[i][v] = Fma(left, right[v], sums[i][v]);
     }
     a += a_k;
-    b += kPanel;
+    b += kLanes;
   }
 #pragma GCC unroll 8
   for (int i = 0; i < kRows; ++i) {
@@ -78,45 +75,61 @@ void RunTile(const Tile& t) {
   }
 }
 
+// `tiles` of them, one below the other; moves `t` on.
+template <int kRows, int kVectors, bool kByRows>
+void RunTiles(Tile& given, int64_t tiles) {
+  Tile t = given;
+  for (int64_t i = 0; i < tiles; ++i) {
+    RunTile<kRows, kVectors, kByRows>(t);
+    t.a += kRows * (kByRows ? t.a_row : t.k);
+    t.c += kRows * t.c_row;
+    if (t.chains != nullptr) t.chains += kRows * t.chains_row;
+  }
+  given = t;
+}
+
 template <int kRows, bool kByRows>
-QUERN_INLINE void RunPanel(Tile t) {
+QUERN_INLINE void RunTiles(Tile& t, int64_t tiles, bool wide) {
 #ifdef QUERN_AVX512
-  RunTile<kRows, 2, kByRows>(t);
+  RunTiles<kRows, 2, kByRows>(t, tiles);
 #else
-  if constexpr (kRows <= 3) return RunTile<kRows, 2, kByRows>(t);
-  RunTile<kRows, 1, kByRows>(t);
-  if (t.columns <= kLanes) return;
-  t.b += kLanes;
-  t.c += kLanes;
-  if (t.chains != nullptr) t.chains += kLanes;
-  if (t.bias != nullptr) t.bias += kLanes;
-  t.columns -= kLanes;
-  RunTile<kRows, 1, kByRows>(t);
+  if constexpr (kRows <= 3) {
+    if (wide) return RunTiles<kRows, 2, kByRows>(t, tiles);
+  }
+  RunTiles<kRows, 1, kByRows>(t, tiles);
 #endif
 }
 
 template <bool kByRows>
-QUERN_INLINE void RunPanel(const Tile& t, int64_t rows) {
+QUERN_INLINE void RunTiles(Tile& t, int64_t rows, int64_t tiles, bool wide) {
+  if (tiles == 0) return;
   switch (rows) {
     case 1:
-      return RunPanel<1, kByRows>(t);
+      return RunTiles<1, kByRows>(t, tiles, wide);
     case 2:
-      return RunPanel<2, kByRows>(t);
+      return RunTiles<2, kByRows>(t, tiles, wide);
     case 3:
-      return RunPanel<3, kByRows>(t);
+      return RunTiles<3, kByRows>(t, tiles, wide);
     case 4:
-      return RunPanel<4, kByRows>(t);
+      return RunTiles<4, kByRows>(t, tiles, wide);
     case 5:
-      return RunPanel<5, kByRows>(t);
+      return RunTiles<5, kByRows>(t, tiles, wide);
     case 6:
-      return RunPanel<6, kByRows>(t);
+      return RunTiles<6, kByRows>(t, tiles, wide);
 #ifdef QUERN_AVX512
     case 7:
-      return RunPanel<7, kByRows>(t);
+      return RunTiles<7, kByRows>(t, tiles, wide);
     case 8:
-      return RunPanel<8, kByRows>(t);
+      return RunTiles<8, kByRows>(t, tiles, wide);
 #endif
   }
+}
+
+// All rows of a block.
+template <bool kByRows>
+QUERN_INLINE void RunTiles(Tile& t, const Tiling& tiling) {
+  RunTiles<kByRows>(t, tiling.rows + 1, tiling.tall, tiling.wide);
+  RunTiles<kByRows>(t, tiling.rows, tiling.tiles - tiling.tall, tiling.wide);
 }
 
 }  // namespace
