@@ -17,11 +17,11 @@ namespace quern::cli {
 
 struct ModelAndTokenizer {
   std::unique_ptr<LanguageModel> model;
-  std::optional<Tokenizer> tokenizer;  // none: the folder has no tokenizer.json
+  std::optional<Tokenizer> tokenizer;  // none: the folder has no tokenizer.json that can be read
 };
 
-// InvalidArgument where the tokenizer has ids that the model lacks. NotFound, saying how to do without, for a folder
-// without tokenizer.json where `needs_tokenizer`.
+// Where `needs_tokenizer`: NotFound, saying how to do without, for a folder without tokenizer.json; InvalidArgument
+// where the tokenizer has ids that the model lacks. Else a tokenizer that cannot be read is a warning.
 absl::StatusOr<ModelAndTokenizer> LoadModelAndTokenizer(const std::string& folder, bool needs_tokenizer);
 
 // Special tokens in the text are plain text; BOS comes first where the tokenizer says so.

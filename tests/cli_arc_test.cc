@@ -120,6 +120,16 @@ TEST_F(CliArcTest, GenerateGivesTheSameTextAsTheServer) {
   EXPECT_EQ(body["text"], generated["text"]);
   EXPECT_EQ(body["model"]["verdict"], "PASSED");
 
+  EXPECT_EQ(Exchange(port, PostRequest("/api/generate", "{\"prompt\": ")).status, 400);
+  const TestResponse misspelt = Exchange(port, PostRequest("/api/generate", "{\"prompt\": \"a\", \"temperatur\": 1}"));
+  EXPECT_EQ(misspelt.status, 422);
+  EXPECT_THAT(misspelt.body, HasSubstr("temperature"));
+  const TestResponse huge =
+      Exchange(port,
+               "POST /api/generate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+               "Content-Length: 2000000000\r\n\r\n{");
+  EXPECT_EQ(huge.status, 413);
+
   const RunResult busy = Run({"serve", "--model_name", "model", "--port", std::to_string(port)});
   EXPECT_EQ(busy.exit, 4) << busy.err;
   EXPECT_THAT(busy.err, HasSubstr(std::to_string(port)));

@@ -130,6 +130,36 @@ TEST_F(CliRefusalsTest, FullDisk) {
           "new.json", full);
 }
 
+TEST_F(CliRefusalsTest, FullDiskWhileTrainingLeavesNothingTorn) {
+  RunOptions full{.folder = world_};
+  full.max_file_bytes = 16384;
+  const RunResult result = RunCli(TinyTrainFlags("torn", 4), full);
+  EXPECT_EQ(result.exit, 4) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("torn/"));
+  for (const auto& [name, bytes] : FilesBelow(Path("torn"))) {
+    EXPECT_EQ(name.find("tmp"), std::string::npos) << name;
+    EXPECT_EQ(name.find("checkpoints/step"), std::string::npos) << name;
+    EXPECT_NE(name, "model.safetensors");
+  }
+}
+
+TEST_F(CliRefusalsTest, SettingsOfTheServer) {
+  Write("served/.env", "PORT=ninety\n");
+  RunOptions options{.folder = Path("served")};
+  const Strings serve = {"serve", "--model_name", "../model"};
+  RunResult result = RunCli(serve, options);
+  EXPECT_EQ(result.exit, 2);
+  EXPECT_THAT(result.err, HasSubstr(".env PORT): \"ninety\" is not"));
+  // The environment counts more than .env, and a flag more than both.
+  options.environment["PORT"] = "eighty";
+  result = RunCli(serve, options);
+  EXPECT_EQ(result.exit, 2);
+  EXPECT_THAT(result.err, HasSubstr("environment PORT): \"eighty\" is not"));
+  result = RunCli({"serve", "--model_name", "../nowhere", "--port", "0"}, options);
+  EXPECT_EQ(result.exit, 3);
+  EXPECT_THAT(result.err, HasSubstr("flag --port"));
+}
+
 TEST_F(CliRefusalsTest, ConfigFiles) {
   Write("misspelt.txtpb", "max_steps: 5\nlearnin_rate: 1e-3\n");
   Write("torn.txtpb", "max_steps: 5\nmodel { gpt2 {\n");
