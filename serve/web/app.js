@@ -205,7 +205,7 @@ function drawTrace() {
 
 function showEnd(event) {
   byId("text").append(event.text);
-  const why = event.finish_reason === "stop" ? "The model came to an end." : "The answer reached its greatest length.";
+  const why = event.finish_reason === "stop" ? "The model came to an end." : "The answer reached its length limit.";
   lastSeed = event.settings.seed;
   const sampled = event.settings.temperature > 0;
   byId("status").textContent = why + (sampled ? " Seed " + lastSeed + "." : " Greedy: the seed plays no part.");
