@@ -42,14 +42,16 @@ TEST_P(RmsNormSizes, EveryInstructionSetAgreesWithTheReference) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Odd, RmsNormSizes,
-                         testing::Values(std::pair{1, 1}, std::pair{3, 7}, std::pair{2, 16}, std::pair{5, 17}, std::pair{65, 31},
-                                         std::pair{130, 48}, std::pair{129, 257}, std::pair{1, 4096}));
+                         testing::Values(std::pair{1, 1}, std::pair{3, 7}, std::pair{2, 16}, std::pair{5, 17},
+                                         std::pair{65, 31}, std::pair{130, 48}, std::pair{129, 257},
+                                         std::pair{1, 4096}));
 
 TEST(RmsNormTest, ARowDoesNotDependOnItsNeighbours) {
   Tensor x = RandomTensor({9, 33}, 4), weight = RandomTensor({33}, 5);
   ForEachIsa([&](Isa) {
     Tensor all = RmsNorm(x, weight, 1e-6f).y;
-    for (int64_t n = 0; n < 9; ++n) EXPECT_TRUE(SameBits(RmsNorm(x.Slice(0, n, n + 1), weight, 1e-6f).y, all.Slice(0, n, n + 1)));
+    for (int64_t n = 0; n < 9; ++n)
+      EXPECT_TRUE(SameBits(RmsNorm(x.Slice(0, n, n + 1), weight, 1e-6f).y, all.Slice(0, n, n + 1)));
   });
 }
 
@@ -63,7 +65,8 @@ TEST(RmsNormTest, SlotsAddAndStayInside) {
     Slot again_dx(dx_memory.tensor, /*accumulate=*/true), again_dw(dw_memory.tensor, /*accumulate=*/true);
     RmsNormBackward(dy, x, weight, once.rstd, again_dx, again_dw);
     EXPECT_TRUE(dx_memory.GuardIntact() && dw_memory.GuardIntact());
-    for (int64_t i = 0; i < 19; ++i) EXPECT_FLOAT_EQ(dw_memory.tensor.data<float>()[i], 2 * once.dweight.data<float>()[i]);
+    for (int64_t i = 0; i < 19; ++i)
+      EXPECT_FLOAT_EQ(dw_memory.tensor.data<float>()[i], 2 * once.dweight.data<float>()[i]);
     for (int64_t i = 0; i < 95; ++i) EXPECT_FLOAT_EQ(dx_memory.tensor.data<float>()[i], 2 * once.dx.data<float>()[i]);
     Slot nobody;
     RmsNormBackward(dy, x, weight, once.rstd, nobody, nobody);
@@ -82,8 +85,26 @@ TEST(RmsNormTest, ZeroRowsAndZeros) {
   });
 }
 
+TEST(RmsNormTest, CudaAgreesWithTheReference) {
+  absl::StatusOr<Device> device = ParseDevice("cuda:0");
+  if (!device.ok()) GTEST_SKIP() << device.status();
+  for (auto [rows, cols] : {std::pair<int64_t, int64_t>{1, 1}, {5, 17}, {130, 48}, {129, 257}, {3, 4096}}) {
+    Tensor x = RandomTensor({rows, cols}, 1, 3.0f), weight = RandomTensor({cols}, 2),
+           dy = RandomTensor({rows, cols}, 3);
+    Everything want = RunBoth(x, weight, dy);
+    RmsNormResult forward = RmsNorm(x.To(*device), weight.To(*device), 1e-5f);
+    Slot dx(Poisoned(x.shape()).To(*device)), dweight(Poisoned(weight.shape()).To(*device));
+    RmsNormBackward(dy.To(*device), x.To(*device), weight.To(*device), forward.rstd, dx, dweight);
+    EXPECT_TRUE(AllClose(forward.y.To(Cpu()), want.y, 2e-6, 1e-6));
+    EXPECT_TRUE(AllClose(forward.rstd.To(Cpu()), want.rstd, 2e-6, 0));
+    EXPECT_TRUE(AllClose(dx.destination().To(Cpu()), want.dx, 1e-5, 1e-5));
+    EXPECT_TRUE(AllClose(dweight.destination().To(Cpu()), want.dweight, 1e-5, 1e-5));
+  }
+}
+
 TEST(RmsNormTest, NamesWhatDoesNotFit) {
-  EXPECT_DEATH(RmsNorm(RandomTensor({2, 8}, 1), RandomTensor({7}, 1), 1e-5f), "weight is \\[C\\]; got x=f32\\[2,8\\]@cpu, weight=f32\\[7\\]@cpu");
+  EXPECT_DEATH(RmsNorm(RandomTensor({2, 8}, 1), RandomTensor({7}, 1), 1e-5f),
+               "weight is \\[C\\]; got x=f32\\[2,8\\]@cpu, weight=f32\\[7\\]@cpu");
 }
 
 }  // namespace
