@@ -9,9 +9,16 @@
 namespace quern {
 
 struct Sha256Hasher::Impl {
+  // Fetched once: digests of many short texts would spend their time on looking it up.
+  EVP_MD* sha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);
   EVP_MD_CTX* context = EVP_MD_CTX_new();
-  Impl() { CHECK_EQ(EVP_DigestInit_ex(context, EVP_sha256(), nullptr), 1) << "OpenSSL has no SHA-256"; }
-  ~Impl() { EVP_MD_CTX_free(context); }
+
+  Impl() { Start(); }
+  ~Impl() {
+    EVP_MD_CTX_free(context);
+    EVP_MD_free(sha256);
+  }
+  void Start() { CHECK_EQ(EVP_DigestInit_ex2(context, sha256, nullptr), 1) << "OpenSSL has no SHA-256"; }
 };
 
 Sha256Hasher::Sha256Hasher() : impl_(std::make_unique<Impl>()) {}
@@ -21,15 +28,19 @@ void Sha256Hasher::Update(std::string_view bytes) {
   CHECK_EQ(EVP_DigestUpdate(impl_->context, bytes.data(), bytes.size()), 1);
 }
 
+std::array<uint8_t, 32> Sha256Hasher::FinishBytes() {
+  std::array<uint8_t, 32> digest;
+  CHECK_EQ(EVP_DigestFinal_ex(impl_->context, digest.data(), nullptr), 1);
+  impl_->Start();
+  return digest;
+}
+
 std::string Sha256Hasher::Finish() {
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int size = 0;
-  CHECK_EQ(EVP_DigestFinal_ex(impl_->context, digest, &size), 1);
   constexpr char kHex[] = "0123456789abcdef";
   std::string hex;
-  for (unsigned int i = 0; i < size; ++i) {
-    hex += kHex[digest[i] >> 4];
-    hex += kHex[digest[i] & 15];
+  for (uint8_t byte : FinishBytes()) {
+    hex += kHex[byte >> 4];
+    hex += kHex[byte & 15];
   }
   return hex;
 }

@@ -2,6 +2,8 @@
 #ifndef QUERN_BASE_SHA256_H_
 #define QUERN_BASE_SHA256_H_
 
+#include <array>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -19,7 +21,9 @@ class Sha256Hasher {
   Sha256Hasher();
   ~Sha256Hasher();
   void Update(std::string_view bytes);
-  std::string Finish();  // once
+  // The digest of what was given since the last Finish; then the hasher is as new.
+  std::string Finish();
+  std::array<uint8_t, 32> FinishBytes();
 
  private:
   struct Impl;

@@ -22,6 +22,12 @@ TEST(Sha256Test, InPieces) {
   Sha256Hasher hasher;
   for (int i = 0; i < 1000; ++i) hasher.Update(std::string(1000, 'a'));
   EXPECT_EQ(hasher.Finish(), kMillionA);
+  // As new: one hasher serves many texts.
+  EXPECT_EQ(hasher.Finish(), kEmpty);
+  hasher.Update("abc");
+  const std::array<uint8_t, 32> digest = hasher.FinishBytes();
+  EXPECT_EQ(digest[0], 0xba);
+  EXPECT_EQ(digest[31], 0xad);
 }
 
 TEST(Sha256Test, Files) {

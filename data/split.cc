@@ -1,7 +1,5 @@
 #include "data/split.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -12,32 +10,16 @@
 
 namespace quern {
 
-struct RecordHasher::Impl {
-  EVP_MD* sha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-  EVP_MD_CTX* context = EVP_MD_CTX_new();
-  unsigned char seed[8];
-
-  ~Impl() {
-    EVP_MD_CTX_free(context);
-    EVP_MD_free(sha256);
-  }
-};
-
-RecordHasher::RecordHasher(uint64_t seed) : impl_(std::make_unique<Impl>()) {
-  for (int i = 0; i < 8; ++i) impl_->seed[i] = static_cast<unsigned char>(seed >> (8 * i));
-  CHECK(impl_->sha256 != nullptr && impl_->context != nullptr) << "OpenSSL has no SHA-256";
+RecordHasher::RecordHasher(uint64_t seed) {
+  for (size_t i = 0; i < seed_.size(); ++i) seed_[i] = static_cast<char>(seed >> (8 * i));
 }
-RecordHasher::~RecordHasher() = default;
 
 RecordDigest RecordHasher::Digest(std::string_view text) {
-  unsigned char bytes[EVP_MAX_MD_SIZE];
-  CHECK(EVP_DigestInit_ex2(impl_->context, impl_->sha256, nullptr) == 1 &&
-        EVP_DigestUpdate(impl_->context, impl_->seed, sizeof(impl_->seed)) == 1 &&
-        EVP_DigestUpdate(impl_->context, text.data(), text.size()) == 1 &&
-        EVP_DigestFinal_ex(impl_->context, bytes, nullptr) == 1)
-      << "SHA-256 failed";
+  hasher_.Update({seed_.data(), seed_.size()});
+  hasher_.Update(text);
+  const std::array<uint8_t, 32> bytes = hasher_.FinishBytes();
   RecordDigest digest;
-  for (int i = 0; i < 8; ++i) {
+  for (size_t i = 0; i < 8; ++i) {
     digest.high = digest.high << 8 | bytes[i];
     digest.low = digest.low << 8 | bytes[8 + i];
   }

@@ -13,11 +13,11 @@
 
 #include <array>
 #include <cstdint>
-#include <memory>
 #include <string_view>
 #include <vector>
 
-#include "absl/status/statusor.h"
+#include "absl/status/status.h"
+#include "base/sha256.h"
 
 namespace quern {
 
@@ -33,12 +33,11 @@ struct RecordDigest {
 class RecordHasher {
  public:
   explicit RecordHasher(uint64_t seed);
-  ~RecordHasher();
   RecordDigest Digest(std::string_view text);
 
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  std::array<char, 8> seed_;  // little-endian
+  Sha256Hasher hasher_;
 };
 
 enum class RecordFate : uint8_t { kTrain, kValidation, kTest, kDuplicate, kEmpty };
