@@ -45,6 +45,11 @@ bool SameFile(const std::string& a, const std::string& b) {
 absl::Status CheckOutput(const EvalOptions& options) {
   const std::string output = OutputPath(options);
   if (output.empty()) return absl::OkStatus();
+  // Said now, not after the work.
+  if (IsFolder(output)) return Refuse(absl::StrCat("output_file ", output, " is a folder; name a file"));
+  if (!options.output_file.empty() && !IsFolder(Dirname(output))) {
+    return absl::NotFoundError(absl::StrCat("output_file ", output, ": there is no folder ", Dirname(output)));
+  }
   std::vector<std::string> inputs = {options.test_file, options.prompts_file, options.predictions_file,
                                      options.references_file};
   if (absl::StatusOr<std::vector<std::string>> files = ModelFiles(options.model_name); files.ok()) {

@@ -35,7 +35,7 @@ struct EvalOptions {
   std::string test_file;  // log-likelihood of this text
   PerplexityMode mode = PerplexityMode::kToken;
   int64_t stride = 0;   // tokens, kStrided; 0: half the context
-  int64_t context = 0;  // tokens that the model reads at most; 0: all its positions
+  int64_t context = 0;  // tokens that the model reads at most; 0: all its positions, but 4096 at most
 
   // ROUGE of predictions against references, record by record: the lines of a text file, or {"text": ...} a line in
   // a .jsonl. Predictions are read, or made greedily from prompts by the model.
@@ -55,7 +55,8 @@ absl::Status CheckEvalOptions(const EvalOptions& options);
 // The report as written, merged. `probe` is the engine that `speed` is measured on; without one, nn/decode's Generate.
 // Shows progress. Errors: those of CheckEvalOptions, of the files and of the model folder; InvalidArgument: an empty
 // test file, text that the tokenizer cannot encode, a tokenizer that does not belong to the model, predictions and
-// references that differ in number, an output that is an input; Cancelled after an interrupt. Then nothing is written.
+// references that differ in number, an output that is an input or a folder; Cancelled after an interrupt. Then nothing
+// is written.
 absl::StatusOr<Json> Evaluate(const EvalOptions& options, const SpeedProbe& probe = {});
 
 }  // namespace quern

@@ -80,7 +80,18 @@ TEST_F(EvaluateTest, WritesTheReport) {
   EXPECT_EQ(inputs["config"]["path"], "../config.json");
   EXPECT_EQ(inputs["test"],
             (Json{{"path", "../../test.txt"}, {"sha256", Sha256File(Path("test.txt")).value()}, {"bytes", 55}}));
-  EXPECT_THAT(FormatEvaluation(report), HasSubstr("bits_per_byte"));
+}
+
+TEST_F(EvaluateTest, IsPrinted) {
+  EXPECT_EQ(FormatEvaluation({{"metrics", {{"loss", 4.5}, {"perplexity", nullptr}, {"rouge1", {{"recall", 0.25}}}}},
+                              {"counts", {{"tokens", 12345}}},
+                              {"settings", {{"text", {{"mode", "token"}, {"context", 64}}}}}}),
+            "loss            4.5\n"
+            "perplexity      none (not a finite number)\n"
+            "rouge1          recall 0.25\n"
+            "tokens          12345\n"
+            "measured: text  context 64, mode token\n");
+  EXPECT_EQ(FormatEvaluation(Json::object()), "");
 }
 
 TEST_F(EvaluateTest, TheSameInputsGiveTheSameBytes) {
@@ -196,6 +207,10 @@ TEST_F(EvaluateTest, BadInputsAreRefusedAndNothingIsWritten) {
   EXPECT_THAT(Evaluate(options).status().message(), HasSubstr("is an input"));
   options.output_file = Path("m/model.safetensors");
   EXPECT_THAT(Evaluate(options).status().message(), HasSubstr("is an input"));
+  options.output_file = Path("m");
+  EXPECT_THAT(Evaluate(options).status().message(), HasSubstr("is a folder"));
+  options.output_file = Path("none/report.json");
+  EXPECT_THAT(Evaluate(options).status().message(), HasSubstr("there is no folder"));
   SimulateInterrupt(15);
   EXPECT_TRUE(absl::IsCancelled(Evaluate(TextOptions()).status()));
   SimulateInterrupt(0);

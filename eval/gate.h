@@ -40,9 +40,9 @@ struct GateResult {
   std::string verdict_path, card_path;
 };
 
-// Writes M/quern/verdict.json and the model card M/README.md (eval/model_card.h), atomically each. A FAILED verdict is
-// a result, not an error. Errors (then nothing is written): no model there, policy or report missing or malformed
-// (InvalidArgument with file, line and column; a misspelt field suggests the right one), disk.
+// Writes M/quern/verdict.json, then the model card M/README.md (eval/model_card.h), atomically each. A FAILED verdict
+// is a result, not an error. Errors (the verdict stays as it was): no model there, policy or report missing or
+// malformed (InvalidArgument with file, line and column; a misspelt field suggests the right one), disk.
 absl::StatusOr<GateResult> RunGate(const GateOptions& options);
 
 }  // namespace quern

@@ -171,6 +171,20 @@ TEST_F(GateTest, TheChainIsPrinted) {
   EXPECT_EQ(LineageToJson({})["ok"], false);
 }
 
+TEST_F(GateTest, ShardsAreWeights) {
+  ASSERT_TRUE(RemoveAll(Path("m/model.safetensors")).ok());
+  Put("m/model.safetensors.index.json", R"({"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}})");
+  Put("m/model-1.safetensors", "one");
+  Put("m/model-2.safetensors", "two");
+  PutReport({{"loss", 4.5}, {"bits_per_byte", 3.0}});
+  const Json inputs = ReadJsonFile(Path("m/quern/eval.json")).value()["inputs"];
+  EXPECT_EQ(inputs["model"]["path"], "../model.safetensors.index.json");
+  EXPECT_EQ(inputs["shards"].size(), 2u);
+  EXPECT_TRUE(Gate().value().passed);
+  Put("m/model-2.safetensors", "three");
+  ExpectFailed(kPolicy);
+}
+
 TEST(NullForNanTest, LeavesStringsAlone) {
   EXPECT_EQ(NullForNan("{\"NaN\": NaN, \"x\": [-Infinity, Infinity, \"\\\"NaN\"]}"),
             "{\"NaN\": null, \"x\": [null, null, \"\\\"NaN\"]}");

@@ -151,7 +151,9 @@ std::string EvaluationSection(const Records& r) {
     absl::StrAppend(&text, "Speed: medians of ", Number(At(speed, {"samples"})), " requests of ",
                     Number(At(speed, {"prompt_tokens"})), " tokens, on the machine that evaluated it.\n");
   }
-  return absl::StrCat(text, "\n", FileRows(At(r.report, {"inputs"})));
+  const std::string files = FileRows(At(r.report, {"inputs"}));
+  return absl::StrCat(text, "\n", files.empty() ? "" : "What was read; paths are relative to the report's folder:\n\n",
+                      files);
 }
 
 std::string UseSection(const Records& r) {
@@ -184,7 +186,7 @@ std::string DataSection(const Records& r) {
                     Number(At(counts, {"kept"})), " kept; language ", Code(Text(At(r.metadata, {"language", "code"}))),
                     " as far as a sample tells. The dataset card beside the data says more.\n\n");
   }
-  return absl::StrCat(text, FileRows(At(r.run, {"inputs"})));
+  return absl::StrCat(text, "Paths are relative to `quern/`:\n\n", FileRows(At(r.run, {"inputs"})));
 }
 
 std::string TrainingSection(const Records& r) {

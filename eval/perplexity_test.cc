@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/interrupt.h"
+#include "base/thread_pool.h"
 #include "eval/windows.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -83,6 +84,19 @@ TEST(PerplexityTest, EqualsTheSumOverSingleTokens) {
               1e-3);
   EXPECT_NEAR(measured(PerplexityMode::kStrided, stride),
               sum([&](int64_t t) { return t < context ? 0 : (t - context) / stride * stride + stride; }), 1e-3);
+}
+
+TEST(PerplexityTest, TheSameBitsWithAnyNumberOfThreads) {
+  std::unique_ptr<LanguageModel> model = ByteModel();
+  const EvalText text = Encoded(Tokenizer::Bytes(), std::string(kText) + kText + kText);
+  std::vector<double> nats;
+  for (int threads : {1, 2, 3}) {
+    ThreadPool pool(threads);
+    ScopedThreadPool scope(pool);
+    nats.push_back(MeasurePerplexity(*model, Tokenizer::Bytes(), text, {.context = 7}).value().nats);
+  }
+  EXPECT_EQ(nats[0], nats[1]);
+  EXPECT_EQ(nats[0], nats[2]);
 }
 
 TEST(PerplexityTest, TheFirstTokenFollowsBos) {
