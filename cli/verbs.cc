@@ -4,7 +4,7 @@ namespace quern::cli {
 
 // One per file of this folder.
 extern const Verb kPrepare, kTokenizerTrain, kTokenizerEncode, kTokenizerDecode, kTokenizerInspect, kTrain, kEval,
-    kGate, kVerify, kServe, kGenerate, kScore;
+    kGate, kVerify, kServe, kGenerate, kScore, kBench;
 
 std::span<const Verb* const> Verbs() {
   static constexpr const Verb* kTable[] = {
@@ -24,6 +24,8 @@ std::span<const Verb* const> Verbs() {
       &kServe,
       &kGenerate,
       &kScore,
+      // The machine.
+      &kBench,
   };
   return kTable;
 }
