@@ -4,6 +4,31 @@
 
 namespace quern {
 namespace QUERN_ISA {
+namespace {
+
+// The columns of kVectors vectors at c, side by side, so that memory is read in longer runs.
+template <int kVectors, typename Lanes>
+QUERN_INLINE void WeightGradientStrip(const RmsNormBackwardArgs& args, int64_t c, Lanes lanes) {
+  F32x16 total[kVectors];
+  for (int v = 0; v < kVectors; ++v) total[v] = Zero();
+  for (int64_t chunk = 0; chunk < args.rows; chunk += kRmsNormRowChunk) {
+    const int64_t last = chunk + kRmsNormRowChunk < args.rows ? chunk + kRmsNormRowChunk : args.rows;
+    F32x16 sum[kVectors];
+    for (int v = 0; v < kVectors; ++v) sum[v] = Zero();
+    for (int64_t n = chunk; n < last; ++n) {
+      const float *x = args.x + n * args.cols + c, *dy = args.dy + n * args.cols + c;
+      const F32x16 rstd = Broadcast(args.rstd[n]);
+      for (int v = 0; v < kVectors; ++v) {
+        F32x16 xhat = Load(x + v * kLanes, lanes, Zero()) * rstd;
+        sum[v] = Fma(Load(dy + v * kLanes, lanes, Zero()), xhat, sum[v]);
+      }
+    }
+    for (int v = 0; v < kVectors; ++v) total[v] = total[v] + sum[v];
+  }
+  for (int v = 0; v < kVectors; ++v) StoreTo(args.dweight + c + v * kLanes, lanes, total[v], args.add_dweight);
+}
+
+}  // namespace
 
 void RmsNormRows(const RmsNormArgs& args, int64_t begin, int64_t end) {
   const int64_t cols = args.cols;
@@ -48,22 +73,10 @@ void RmsNormBackwardRows(const RmsNormBackwardArgs& args, int64_t begin, int64_t
 }
 
 void RmsNormBackwardColumns(const RmsNormBackwardArgs& args, int64_t begin, int64_t end) {
-  const int64_t cols = args.cols;
-  for (int64_t c = begin; c < end; c += kLanes) {
-    int64_t left = end - c;
-    F32x16 total = Zero();
-    for (int64_t chunk = 0; chunk < args.rows; chunk += kRmsNormRowChunk) {
-      int64_t last = chunk + kRmsNormRowChunk < args.rows ? chunk + kRmsNormRowChunk : args.rows;
-      F32x16 sum = Zero();
-      for (int64_t n = chunk; n < last; ++n) {
-        F32x16 xhat = LoadFirst(args.x + n * cols + c, left, Zero()) * Broadcast(args.rstd[n]);
-        sum = Fma(LoadFirst(args.dy + n * cols + c, left, Zero()), xhat, sum);
-      }
-      total = total + sum;
-    }
-    if (args.add_dweight) total = LoadFirst(args.dweight + c, left, Zero()) + total;
-    StoreFirst(args.dweight + c, left, total);
-  }
+  constexpr int64_t kStrip = 4;
+  int64_t c = begin;
+  for (; c + kStrip * kLanes <= end; c += kStrip * kLanes) WeightGradientStrip<kStrip>(args, c, AllLanes{});
+  ForEachVector(c, end, [&](int64_t c, auto lanes) { WeightGradientStrip<1>(args, c, lanes); });
 }
 
 }  // namespace QUERN_ISA
