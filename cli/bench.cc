@@ -26,8 +26,8 @@ std::string AsText(const Json& report) {
   row("mode", report["mode"].get<std::string>());
   row("shape", report["shape"].get<std::string>());
   row("parameters", FormatCount(report["parameters"].get<int64_t>()));
-  row("step", absl::StrFormat("%s, median %s", FormatDuration(report["seconds"]["min"].get<double>()),
-                              FormatDuration(report["seconds"]["median"].get<double>())));
+  row("step", absl::StrFormat("%.4g ms, median %.4g ms", 1e3 * report["seconds"]["min"].get<double>(),
+                              1e3 * report["seconds"]["median"].get<double>()));
   row("tokens", absl::StrFormat("%.1f per second", number("tokens_per_second")));
   row("arithmetic",
       absl::StrFormat("%.1f GFLOP/s, %s", number("flops_per_second") / 1e9, share("share_of_compute_ceiling")));
