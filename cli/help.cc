@@ -130,7 +130,7 @@ std::string Overview() {
       "  quern train --train_file data/book/train.txt --validation_file data/book/validation.txt \\\n"
       "              --tokenizer data/book/tokenizer.json --output_dir artifacts/book\n"
       "  quern eval --model_name artifacts/book --test_file data/book/test.txt\n"
-      "  quern gate --model_name artifacts/book --policy runs/book.policy.txtpb\n"
+      "  quern gate --model_name artifacts/book --policy runs/smoke_gate.txtpb\n"
       "  quern serve --model_name artifacts/book\n"
       "\n`quern VERB --help` explains a verb, `quern --version` says what this binary is.\n"
       "Exit status: 0 done, 1 negative verdict, 2 usage, 3 input refused, 4 environment (disk, device, port),\n"

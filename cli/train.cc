@@ -89,7 +89,7 @@ as if it had never stopped. The result depends on texts and settings, not on --t
 The fields of model { gpt2 {} } and model { llama {} } are named as in Hugging Face's config.json.)",
     .examples =
         R"(quern train --train_file data/book/train.txt --validation_file data/book/validation.txt --output_dir artifacts/book
-quern train --config runs/book.txtpb --output_dir artifacts/book --learning_rate 3e-3
+quern train --config runs/kjv.txtpb --train_file T --validation_file V --output_dir artifacts/kjv --learning_rate 3e-3
 quern train --train_file T --validation_file V --output_dir artifacts/book --resume_from_checkpoint auto
 quern train --model_name gpt2 --train_file T --validation_file V --output_dir artifacts/tuned --learning_rate 5e-5)",
     .make = Make<TrainCommand>,
