@@ -26,8 +26,7 @@ struct LayeringViolation {
 //  - it stands in a folder of the table, and its quoted includes are paths from the root into folders it may see;
 //  - libraries are included by the folders that own their use (CLI11 by one file);
 //  - what a *_cpu.cc unit sees, directly or not, is kernels/ headers, <cstdint>, <cstddef> and <immintrin.h>: anything
-//  else
-//    could put an inline function compiled for AVX-512 before the linker;
+//    else could put an inline function compiled for AVX-512 before the linker (a benchmark's opponent may be Eigen);
 //  - what a .cu file sees holds no library but CUDA's.
 std::vector<LayeringViolation> CheckLayering(const std::vector<SourceFile>& files);
 

@@ -127,6 +127,9 @@ TEST(LayeringTest, InstructionSetUnitsSeeAlmostNothing) {
                                           {"kernels/y.h", "<vector>"}}));
   EXPECT_THAT(through, HasSubstr("kernels/x/x_cpu.cc <vector>"));
   EXPECT_THAT(through, HasSubstr("through kernels/y.h"));
+  EXPECT_THAT(Only(Check({{"kernels/x/x_cpu.cc", "<eigen3/Eigen/Core>"}})), HasSubstr("per instruction set"));
+  EXPECT_THAT(Check({{"kernels/benchmark_x_cpu.cc", "<eigen3/Eigen/Core>"}}), IsEmpty());
+  EXPECT_THAT(Only(Check({{"kernels/benchmark_x_cpu.cc", "<vector>"}})), HasSubstr("per instruction set"));
   // A circle of includes ends.
   EXPECT_THAT(Check({{"kernels/x/x_cpu.cc", "\"kernels/y.h\""}, {"kernels/y.h", "\"kernels/y.h\""}}), IsEmpty());
 }
