@@ -1,5 +1,5 @@
-// Blocks of b stay in the second cache, half a panel of b and a tile of a in the first, twelve chains in registers; compiled
-// once per instruction set.
+// Blocks of b stay in the second cache, half a panel of b and a tile of a in the first, twelve chains in registers;
+// compiled once per instruction set.
 #include "kernels/matmul/matmul_args.h"
 #include "kernels/matmul/matmul_pack.h"
 #include "kernels/matmul/matmul_tile.h"
