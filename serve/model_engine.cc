@@ -155,15 +155,23 @@ class Impl final : public ModelEngine {
     ThreadPool alone(1);  // the cores belong to the decoding
     ScopedThreadPool scope(alone);
     while (JobPtr job = NextArrived()) {
-      bool fits = !job->cancelled && Encode(*job);
-      if (job->cancelled) job->Finish(WasCancelled());
-      std::lock_guard<std::mutex> lock(mutex_);
-      if (fits && !job->cancelled) {
-        ready_.push_back(std::move(job));
-        changed_.notify_all();
-      } else {
+      Refusal refusal;
+      if (!job->cancelled) refusal = Encode(*job);
+      {
+        std::lock_guard<std::mutex> lock(mutex_);
+        if (refusal.message.empty() && !job->cancelled) {
+          ready_.push_back(std::move(job));
+          changed_.notify_all();
+          continue;
+        }
         --waiting_;
         jobs_.erase(job->id);
+      }
+      // Told last: whoever hears that a request has ended finds it gone from the counts.
+      if (job->cancelled) {
+        job->Finish(WasCancelled());
+      } else {
+        job->Finish(absl::InvalidArgumentError(refusal.message), FinishReason::kNone, std::move(refusal.field));
       }
     }
   }
@@ -177,34 +185,32 @@ class Impl final : public ModelEngine {
     return job;
   }
 
-  // False where the request is refused, which it has then been told.
-  bool Encode(Job& job) {
+  // What is wrong with a request, and with which field; an empty message: nothing.
+  struct Refusal {
+    std::string field, message;
+  };
+
+  Refusal Encode(Job& job) {
     EncodeOptions encode;
     encode.add_bos = tokenizer_.adds_bos();
     absl::StatusOr<std::vector<int32_t>> ids = tokenizer_.Encode(job.request.prompt, encode);
-    if (!ids.ok()) return Refuse(job, "prompt", std::string(ids.status().message()));
-    if (ids->empty()) return Refuse(job, "prompt", "The prompt is empty, and this model needs something to go on.");
+    if (!ids.ok()) return {"prompt", std::string(ids.status().message())};
+    if (ids->empty()) return {"prompt", "The prompt is empty, and this model needs something to go on."};
     const int64_t positions = model_->max_positions(), length = static_cast<int64_t>(ids->size());
     const int64_t room = positions - length;
     if (room < 1) {
-      return Refuse(job, "prompt",
-                    absl::StrCat("The prompt is ", length, " tokens long; the model has ", positions,
-                                 " positions for prompt and answer together."));
+      return {"prompt", absl::StrCat("The prompt is ", length, " tokens long; the model has ", positions,
+                                     " positions for prompt and answer together.")};
     }
     if (job.request.max_new_tokens.value_or(1) > room) {
-      return Refuse(job, "max_new_tokens",
-                    absl::StrCat("max_new_tokens is ", *job.request.max_new_tokens, "; behind this prompt of ", length,
-                                 " tokens there is room for ", room, ", as the model has ", positions, " positions."));
+      return {"max_new_tokens",
+              absl::StrCat("max_new_tokens is ", *job.request.max_new_tokens, "; behind this prompt of ", length,
+                           " tokens there is room for ", room, ", as the model has ", positions, " positions.")};
     }
     const int64_t wanted = std::min<int64_t>(room, job.request.default_max_new_tokens);
     job.max_new_tokens = job.request.max_new_tokens.value_or(static_cast<int32_t>(wanted));
     job.prompt = std::move(*ids);
-    return true;
-  }
-
-  bool Refuse(Job& job, std::string field, const std::string& message) {
-    if (!job.cancelled) job.Finish(absl::InvalidArgumentError(message), FinishReason::kNone, std::move(field));
-    return false;
+    return {};
   }
 
   // ---- The engine thread: from ready_ and probes_ to running_ and out.

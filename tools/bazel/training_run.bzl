@@ -66,7 +66,7 @@ rm -rf {model}/quern/tokens
 $quern eval {flags} --model_name {model} --test_file {data}/test.txt >/dev/null
 $quern gate {flags} --model_name {model} --policy {policy} >/dev/null || [ $? -eq 1 ]
 """.format(flags = flags, trained = trained.path, model = model.path, data = data.path, policy = ctx.file.policy.path))
-    return [DefaultInfo(files = depset([model]))]
+    return [DefaultInfo(files = depset([model]), runfiles = ctx.runfiles([model]))]
 
 _training_run = rule(
     implementation = _training_run_impl,
