@@ -81,11 +81,13 @@ const Verb kTrain = {
     .details = R"(D becomes a model folder in Hugging Face layout that holds the best model by validation loss, with
 D/checkpoints, D/quern/metrics.jsonl and D/quern/run.json. Without --model_name or a config it builds a
 small Llama. Ctrl-C saves a checkpoint; --resume_from_checkpoint auto goes on from it, to the same bits
-as if it had never stopped. The result depends on texts and settings, not on --threads or --isa.
+as if it had never stopped. The result depends on texts and settings, not on
+--threads or on which vector instruction set runs.
 
 --config takes a protobuf text file with the fields below, and the architecture:
   learning_rate: 1e-3  max_steps: 2000  model { gpt2 { n_layer: 4 n_head: 4 n_embd: 128 } }
 --set sets one field: --set model.llama.num_hidden_layers=6
+
 The fields of model { gpt2 {} } and model { llama {} } are named as in Hugging Face's config.json.)",
     .examples =
         R"(quern train --train_file data/book/train.txt --validation_file data/book/validation.txt --output_dir artifacts/book

@@ -1,5 +1,6 @@
 // Which instruction set the CPU kernels use: chosen once, at start, from what the processor has; `--isa` overrides it.
-// In f32 every choice gives the same bits (docs/how_it_works.md, "Bits").
+// In f32 all vector sets give the same bits; the reference, which sums in an order of its own, is close to them
+// (docs/how_it_works.md, "Bits").
 #ifndef QUERN_KERNELS_ISA_H_
 #define QUERN_KERNELS_ISA_H_
 
