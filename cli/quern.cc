@@ -33,8 +33,8 @@ void DeclareGlobal(GlobalFlags* global, Flags& flags) {
       .Group(kGroup);
   flags.Add("isa", &global->isa, "SET", "vector instructions: auto, reference, avx2, avx512, avx512_bf16")
       .Group(kGroup);
-  flags.Add("device", &global->device, "D", "cpu, cuda or cuda:N").Group(kGroup);
-  flags.Add("dtype", &global->dtype, "T", "arithmetic: f32 or bf16").Group(kGroup);
+  flags.Add("device", &global->device, "D", "cpu; models do not run on cuda or cuda:N so far").Group(kGroup);
+  flags.Add("dtype", &global->dtype, "T", "arithmetic; models compute in f32 so far, bf16 is refused").Group(kGroup);
   flags.Add("config", &global->config, "FILE", "protobuf text whose fields are the flags; flags count more")
       .Group(kGroup);
   flags.Add("set", &global->sets, "A.B=VALUE", "set a field of the config").Group(kGroup);
