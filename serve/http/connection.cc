@@ -9,13 +9,11 @@
 #include "base/clock.h"
 #include "boost/asio/post.hpp"
 #include "boost/asio/write.hpp"
-#include "serve/http/syntax.h"
 
 namespace quern {
 namespace {
 
 namespace asio = boost::asio;
-namespace http = boost::beast::http;
 using asio::ip::tcp;
 
 constexpr size_t kReadBytes = 16 << 10;
@@ -97,7 +95,7 @@ Connection::Connection(std::shared_ptr<ConnectionShared> shared, tcp::socket soc
       socket_(std::move(socket)),
       input_timer_(socket_.get_executor()),
       write_timer_(socket_.get_executor()),
-      framing_(shared_->options.limits) {}
+      reader_(shared_->options.limits) {}
 
 Connection::~Connection() {
   std::lock_guard<std::mutex> lock(shared_->mutex);
@@ -172,10 +170,7 @@ void Connection::EndInput() {
 
 void Connection::ExpectRequest() {
   state_ = State::kReceiving;
-  framing_ = RequestFraming(shared_->options.limits);
-  parser_.reset();
-  fields_.clear();
-  unparsed_.clear();
+  reader_ = RequestReader(shared_->options.limits);
   SetInputDeadline(shared_->options.idle_timeout, [this] { CloseNow(); });
 }
 
@@ -197,70 +192,29 @@ void Connection::ProcessInput() {
 
 // Takes the next part of in_; false when more input is needed first.
 bool Connection::ProcessPart() {
-  const RequestFraming::State before = framing_.state();
-  const size_t used = framing_.Consume(in_);
-  std::string part = in_.substr(0, used);
-  in_.erase(0, used);
-  if (framing_.started() && !busy_) {
+  using State = RequestFraming::State;
+  const State before = reader_.state();
+  in_.erase(0, reader_.Consume(in_));
+  if (reader_.started() && !busy_) {
     SetBusy(true);
     SetInputDeadline(shared_->options.head_timeout, [this] {
       Refuse({408, "head_timeout", "The request's head took too long to arrive."});
     });
   }
-  if (framing_.state() == RequestFraming::State::kError) {
-    Refuse(framing_.error());
+  if (reader_.state() == State::kError) {
+    Refuse(reader_.error());
     return false;
   }
-  bool head_ended = before == RequestFraming::State::kHead && framing_.state() != RequestFraming::State::kHead;
-  if (!Parse(part) || (head_ended && !HeadAgrees())) {
-    Refuse({400, "bad_request", "The request is malformed."});
-    return false;
-  }
-  if (framing_.state() == RequestFraming::State::kDone) {
+  if (reader_.state() == State::kDone) {
     Dispatch();
     return false;
   }
-  if (head_ended) BeginBody();
-  return framing_.state() != before;
-}
-
-// Hands checked bytes to Beast; false where it does not agree that they are well-formed.
-bool Connection::Parse(std::string_view bytes) {
-  unparsed_.append(bytes);
-  if (framing_.state() == RequestFraming::State::kHead) return true;  // Beast wants a head in one piece
-  if (!parser_) {
-    if (unparsed_.compare(0, 2, "\r\n") == 0) unparsed_.erase(0, 2);
-    parser_.emplace();
-    parser_->eager(true);
-    parser_->header_limit(static_cast<uint32_t>(shared_->options.limits.max_head_bytes + 1024));
-    parser_->body_limit(shared_->options.limits.max_body_bytes);
-  }
-  while (!unparsed_.empty() && !parser_->is_done()) {
-    ErrorCode error;
-    size_t used = parser_->put(asio::buffer(unparsed_), error);
-    unparsed_.erase(0, used);
-    if (error == http::error::need_more) break;
-    if (error) return false;
-  }
-  if (framing_.state() != RequestFraming::State::kDone) return !parser_->is_done();
-  return parser_->is_done() && unparsed_.empty();
-}
-
-bool Connection::HeadAgrees() {
-  if (!parser_->is_header_done()) return false;
-  const RequestHead& head = framing_.head();
-  const auto& message = parser_->get();
-  for (const auto& field : message) {
-    fields_.emplace_back(std::string(field.name_string()), std::string(field.value()));
-  }
-  auto length = parser_->content_length();
-  return std::string_view(message.method_string().data(), message.method_string().size()) == head.method &&
-         parser_->chunked() == head.chunked && length.has_value() == head.content_length.has_value() &&
-         (!length || *length == *head.content_length);
+  if (before == State::kHead && reader_.state() == State::kBody) BeginBody();
+  return reader_.state() != before;
 }
 
 void Connection::BeginBody() {
-  if (framing_.head().expects_continue && in_.empty()) {
+  if (reader_.head().expects_continue && in_.empty()) {
     pending_ += "HTTP/1.1 100 Continue\r\n\r\n";
     Flush();
   }
@@ -275,14 +229,8 @@ std::string Connection::RequestId(std::string_view offered) {
 }
 
 void Connection::Dispatch() {
-  const RequestHead& head = framing_.head();
-  HttpRequest request;
-  request.method = head.method;
-  request.path = head.path;
-  request.query = head.query;
-  request.host = head.host;
-  request.fields = std::move(fields_);
-  request.body = std::move(parser_->get().body());
+  const RequestHead& head = reader_.head();
+  HttpRequest request = std::move(reader_).Take();
   request.id = request_id_ = RequestId(request.Field("X-Request-Id"));
 
   state_ = State::kAnswering;
@@ -316,7 +264,7 @@ void Connection::Refuse(const HttpError& error) {
   ++serial_;
   head_time_ = MonotonicSeconds();
   record_ = {};
-  record_.method = framing_.head().method;
+  record_.method = reader_.head().method;
   record_.code = error.code;
   head_only_ = started_ = streaming_ = ended_ = false;
   close_after_ = true;

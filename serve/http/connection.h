@@ -8,7 +8,6 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -16,9 +15,8 @@
 #include "boost/asio/io_context.hpp"
 #include "boost/asio/ip/tcp.hpp"
 #include "boost/asio/steady_timer.hpp"
-#include "boost/beast/http/parser.hpp"
-#include "boost/beast/http/string_body.hpp"
 #include "serve/http/http_server.h"
+#include "serve/http/request_reader.h"
 
 namespace quern {
 
@@ -56,7 +54,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
  private:
   friend class ConnectionResponder;
   using ErrorCode = boost::system::error_code;
-  using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
   enum class State { kReceiving, kAnswering, kLingering, kClosed };
 
   // Reading.
@@ -66,8 +63,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void ExpectRequest();
   void ProcessInput();
   bool ProcessPart();
-  bool Parse(std::string_view bytes);
-  bool HeadAgrees();
   void BeginBody();
   void Dispatch();
   std::string RequestId(std::string_view offered);
@@ -100,11 +95,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   State state_ = State::kReceiving;
 
   // Input.
-  std::string in_;        // received, not yet looked at
-  std::string unparsed_;  // checked by framing_, not yet taken by parser_
-  RequestFraming framing_;
-  std::optional<Parser> parser_;
-  HttpFields fields_;
+  std::string in_;  // received, not yet looked at
+  RequestReader reader_;
   bool watching_ = false, input_ended_ = false, busy_ = false;
 
   // The answer under way; `serial_` tells its responder from those of earlier requests.
