@@ -153,6 +153,12 @@ void GeluBackward(const Tensor& dy, const Tensor& x, GeluKind kind, Slot& dx) {
   RunInto("GeluBackward", Operands("GeluBackward", op, dy, &x), x, dx);
 }
 
+Tensor Tanh(const Tensor& x) { return RunNew(Operands("Tanh", ElementwiseOp::kTanh, x), x); }
+
+Tensor Sigmoid(const Tensor& x) { return RunNew(Operands("Sigmoid", ElementwiseOp::kSigmoid, x), x); }
+
+Tensor Erf(const Tensor& x) { return RunNew(Operands("Erf", ElementwiseOp::kErf, x), x); }
+
 Tensor Silu(const Tensor& x) { return RunNew(Operands("Silu", ElementwiseOp::kSilu, x), x); }
 
 void SiluBackward(const Tensor& dy, const Tensor& x, Slot& dx) {

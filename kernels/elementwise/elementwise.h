@@ -29,6 +29,12 @@ enum class GeluKind { kErf, kTanh };
 Tensor Gelu(const Tensor& x, GeluKind kind);
 void GeluBackward(const Tensor& dy, const Tensor& x, GeluKind kind, Slot& dx);
 
+Tensor Tanh(const Tensor& x);
+// 1 / (1 + exp(-x)).
+Tensor Sigmoid(const Tensor& x);
+// The error function, 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x.
+Tensor Erf(const Tensor& x);
+
 // x * sigmoid(x).
 Tensor Silu(const Tensor& x);
 void SiluBackward(const Tensor& dy, const Tensor& x, Slot& dx);

@@ -17,6 +17,9 @@ enum class ElementwiseOp {
   kGeluTanh,          // gelu(a)
   kGeluErfBackward,   // a * gelu'(b)
   kGeluTanhBackward,  // a * gelu'(b)
+  kTanh,              // tanh(a)
+  kSigmoid,           // sigmoid(a)
+  kErf,               // erf(a)
   kSilu,              // silu(a)
   kSiluBackward,      // a * silu'(b)
   kSwiGlu,            // silu(a) * b

@@ -112,6 +112,12 @@ void Elementwise(const ElementwiseArgs& args, int64_t begin, int64_t end) {
       return Map(args, a, b, begin, end, [](F32x16 a, F32x16 b) { return a * GeluErfDerivative(b); });
     case ElementwiseOp::kGeluTanhBackward:
       return Map(args, a, b, begin, end, [](F32x16 a, F32x16 b) { return a * GeluTanhDerivative(b); });
+    case ElementwiseOp::kTanh:
+      return Map(args, a, a, begin, end, [](F32x16 a, F32x16) { return Tanh(a); });
+    case ElementwiseOp::kSigmoid:
+      return Map(args, a, a, begin, end, [](F32x16 a, F32x16) { return Sigmoid(a); });
+    case ElementwiseOp::kErf:
+      return Map(args, a, a, begin, end, [](F32x16 a, F32x16) { return Erf(a); });
     case ElementwiseOp::kSilu:
       return Map(args, a, a, begin, end, [](F32x16 a, F32x16) { return Silu(a); });
     case ElementwiseOp::kSiluBackward:

@@ -32,6 +32,12 @@ double One(ElementwiseOp op, double a, double b, double factor) {
       return a * (Phi(b) + b * std::exp(-b * b / 2) / std::sqrt(2 * M_PI));
     case ElementwiseOp::kGeluTanhBackward:
       return a * Sigmoid(TanhZ(b)) * (1 + b * TanhDz(b) * Sigmoid(-TanhZ(b)));
+    case ElementwiseOp::kTanh:
+      return std::tanh(a);
+    case ElementwiseOp::kSigmoid:
+      return Sigmoid(a);
+    case ElementwiseOp::kErf:
+      return std::erf(a);
     case ElementwiseOp::kSilu:
       return a * Sigmoid(a);
     case ElementwiseOp::kSiluBackward:

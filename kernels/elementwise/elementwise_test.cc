@@ -58,6 +58,8 @@ TEST_P(ElementwiseSizes, ActivationsAndTheirGradients) {
         return std::vector<Tensor>{Gelu(x, GeluKind::kErf), Gelu(x, GeluKind::kTanh), Silu(x)};
       },
       2e-6, 1e-6);
+  // 5 ulp (simd_math.h).
+  ExpectIsasAgree([&] { return std::vector<Tensor>{Tanh(x), Sigmoid(x), Erf(x)}; }, 6e-7, 0);
   for (GeluKind kind : {GeluKind::kErf, GeluKind::kTanh}) {
     ExpectIsasAgree([&] { return BothWays(x.shape(), [&](Slot& dx) { GeluBackward(dy, x, kind, dx); }); }, 3e-6, 1e-6);
   }
@@ -158,6 +160,12 @@ TEST(ElementwiseTest, LargeInputsReachTheirLimitsAndNanStays) {
       EXPECT_NEAR(v[2], 0.0f, 1e-6);
       EXPECT_TRUE(v[3] == 1e13f && v[4] == 0.0f && v[5] == 1e30f && v[6] == 0.0f && std::isnan(v[7])) << y;
     }
+    for (const Tensor& y : {Tanh(x), Sigmoid(x), Erf(x)}) {
+      const float* v = y.data<float>();
+      EXPECT_EQ(v[3], 1.0f);
+      EXPECT_EQ(v[5], 1.0f);
+      EXPECT_TRUE(std::isnan(v[7]));
+    }
     Slot erf(Poisoned({8})), tanh(Poisoned({8})), silu(Poisoned({8}));
     GeluBackward(dy, x, GeluKind::kErf, erf);
     GeluBackward(dy, x, GeluKind::kTanh, tanh);
@@ -179,6 +187,9 @@ TEST(ElementwiseTest, KnownValues) {
     EXPECT_TRUE(AllClose(Gelu(x, GeluKind::kErf), Tensor::Of({0.841344746f, -0.045500264f}, {2}), 2e-6, 0));
     EXPECT_TRUE(AllClose(Gelu(x, GeluKind::kTanh), Tensor::Of({0.841191991f, -0.045402306f}, {2}), 2e-6, 0));
     EXPECT_TRUE(AllClose(Silu(x), Tensor::Of({0.731058579f, -0.238405844f}, {2}), 2e-6, 0));
+    EXPECT_TRUE(AllClose(Tanh(x), Tensor::Of({0.761594156f, -0.964027580f}, {2}), 6e-7, 0));
+    EXPECT_TRUE(AllClose(Sigmoid(x), Tensor::Of({0.731058579f, 0.119202922f}, {2}), 6e-7, 0));
+    EXPECT_TRUE(AllClose(Erf(x), Tensor::Of({0.842700793f, -0.995322265f}, {2}), 6e-7, 0));
   });
 }
 
