@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "gtest/gtest.h"
 
 namespace quern {
@@ -44,6 +45,25 @@ TEST(JsonLine, Refuses) {
     ASSERT_EQ(parsed.status().code(), absl::StatusCode::kInvalidArgument) << line;
     EXPECT_NE(parsed.status().message().find("corpus.jsonl line 3"), absl::string_view::npos) << parsed.status();
   }
+}
+
+// The suite as whole lines: what ParseJson refuses is refused here by the same words.
+TEST(JsonLine, ReadsAsParseJsonDoes) {
+  const char* fixtures = std::getenv("QUERN_FIXTURES");
+  if (fixtures == nullptr) GTEST_SKIP() << "QUERN_FIXTURES is not set";
+  const std::string folder = JoinPath(fixtures, "negative/json");
+  const std::vector<std::string> names = ListFolder(folder).value();
+  int refused = 0;
+  for (const std::string& name : names) {
+    const std::string line = ReadFile(JoinPath(folder, name)).value();
+    const absl::Status json = ParseJson(line, name, 100, DuplicateKeys::kKeepLast).status();
+    const absl::Status status = ParseJsonLine(line, name).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << name << ": none of them has a \"text\"";
+    if (json.ok()) continue;
+    EXPECT_EQ(status, json) << name;
+    ++refused;
+  }
+  EXPECT_GE(refused, 188);
 }
 
 // Every valid value of the suite as another field: the line comes back as it was but for its text.
