@@ -77,6 +77,8 @@ void AddFields(Cases& cases) {
   cases.push_back({"high bytes in a value", Get(line, "Host: x\r\nA: \xc3\xa9\r\n"), 200, true});
   cases.push_back({"blanks around a value", Get(line, "Host: \t x \t\r\n"), 200, true});
   cases.push_back({"Connection: close", Get(line, "Host: x\r\nConnection: keep-alive, Close\r\n"), 200, false});
+  cases.push_back({"Connection with empty parts", Get(line, "Host: x\r\nConnection: , close,\r\n"), 200, false});
+  cases.push_back({"Connection that is no list", Get(line, "Host: x\r\nConnection: keep alive\r\n"), 400});
   cases.push_back({"unknown expectation", Get(line, "Host: x\r\nExpect: 200-ok\r\n"), 417});
   cases.push_back({"large head", Get(line, "Host: x\r\nA: " + std::string(20000, 'a') + "\r\n"), 431});
   std::string many;
@@ -127,6 +129,17 @@ void AddChunked(Cases& cases) {
   cases.push_back({"bare LF in an extension", Chunked("3;a\nb\r\nabc\r\n0\r\n\r\n"), 400});
   cases.push_back({"bare CR in an extension", Chunked("3;a\rb\r\nabc\r\n0\r\n\r\n"), 400});
   cases.push_back({"long extension", Chunked("3;" + std::string(300, 'a') + "\r\nabc\r\n0\r\n\r\n"), 400});
+  for (const char* extensions : {";a", ";a=b;c", ";a=\"b\"", ";a=\"\\\"; c\"", ";a=\"\""}) {
+    cases.push_back({absl::StrCat("chunk extensions ", extensions),
+                     Chunked(absl::StrCat("3", extensions, "\r\nabc\r\n0\r\n\r\n")), 200, true});
+  }
+  for (const char* extensions :
+       {";", "; a", ";a ", ";a=", ";a=\"", ";a=\"b", ";a=\"b\\\"", ";a=\"b\"c", ";a==b", ";=b", ";a;;b", ";\xff"}) {
+    cases.push_back({absl::StrCat("malformed chunk extensions ", extensions),
+                     Chunked(absl::StrCat("3", extensions, "\r\nabc\r\n0\r\n\r\n")), 400});
+    cases.push_back({absl::StrCat("malformed extensions of the last chunk ", extensions),
+                     Chunked(absl::StrCat("0", extensions, "\r\n\r\n")), 400});
+  }
   cases.push_back({"chunks too large together", Chunked("ffffffff\r\n"), 413});
   cases.push_back({"length in the trailers", Chunked("0\r\nContent-Length: 3\r\n\r\n"), 400});
   cases.push_back({"Host in the trailers", Chunked("0\r\nHost: y\r\n\r\n"), 400});

@@ -14,9 +14,9 @@ constexpr std::array<std::string_view, 8> kMethods = {"GET",    "HEAD",  "POST",
                                                       "DELETE", "PATCH", "OPTIONS", "TRACE"};
 
 // What may not come after the body: it would change how what came before it was read.
-constexpr std::array<std::string_view, 12> kNotInTrailers = {
-    "authorization", "cache-control", "connection", "content-encoding", "content-length", "content-type",
-    "cookie",        "expect",        "host",       "origin",           "trailer",        "transfer-encoding"};
+constexpr std::array<std::string_view, 13> kNotInTrailers = {
+    "authorization", "cache-control", "connection", "content-encoding", "content-length", "content-type",     "cookie",
+    "expect",        "host",          "origin",     "proxy-connection", "trailer",        "transfer-encoding"};
 
 template <size_t N>
 bool Contains(const std::array<std::string_view, N>& names, std::string_view name) {
@@ -218,8 +218,9 @@ void RequestFraming::CheckFramingField(const std::string& name, std::string_view
     if (!head_.content_length) Refuse(400, "bad_content_length", "Content-Length must be one decimal number.");
   } else if (name == "transfer-encoding") {
     CheckTransferEncoding(value);
-  } else if (name == "connection") {
+  } else if (name == "connection" || name == "proxy-connection") {
     for (std::string_view part : SplitList(value)) {
+      if (!part.empty() && !IsToken(part)) return Refuse(400, "bad_connection", "Connection must be a list of names.");
       if (EqualIgnoringCase(part, "close")) head_.keep_alive = false;
     }
   } else if (name == "expect") {
@@ -269,8 +270,12 @@ void RequestFraming::EndHead() {
 
 void RequestFraming::CheckChunkLine() {
   std::string_view line = line_;
-  std::optional<uint64_t> size = ParseChunkSize(line.substr(0, line.find(';')));
+  const size_t size_end = std::min(line.find(';'), line.size());
+  std::optional<uint64_t> size = ParseChunkSize(line.substr(0, size_end));
   if (!size) return Refuse(400, "bad_chunk_size", "A chunk's size is one to eight hexadecimal digits.");
+  if (!IsChunkExtensions(line.substr(size_end))) {
+    return Refuse(400, "bad_chunk_extension", "A chunk's extensions are malformed.");
+  }
   if (++chunks_ > limits_.max_chunks) {
     return Refuse(400, "too_many_chunks", absl::StrCat("More than ", limits_.max_chunks, " chunks."));
   }

@@ -5,9 +5,9 @@
 // Transfer-Encoding; any Transfer-Encoding but a single `chunked`; obs-fold; a bare CR or LF; NUL and other controls;
 // blanks before a colon; a missing, second or malformed Host; blanks or extra parts in the request line; targets that
 // are not a clean path (the absolute form is accepted where its authority is that of Host); versions other than
-// HTTP/1.1; chunk sizes that are not plain hexadecimal; framing or routing fields among the trailers. Everything has a
-// limit. Statuses: 400, 413 (body), 414 (request line), 417 (Expect), 431 (head), 501 (transfer coding, method), 505
-// (version).
+// HTTP/1.1; chunk sizes that are not plain hexadecimal, and malformed chunk extensions; framing or routing fields among
+// the trailers. Everything has a limit. Statuses: 400, 413 (body), 414 (request line), 417 (Expect), 431 (head), 501
+// (transfer coding, method), 505 (version).
 //
 // A byte machine: bytes in, verdict out, no I/O; how the bytes are cut into pieces makes no difference.
 #ifndef QUERN_SERVE_HTTP_REQUEST_FRAMING_H_

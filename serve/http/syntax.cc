@@ -87,6 +87,35 @@ std::optional<uint64_t> ParseChunkSize(std::string_view text) {
   return size;
 }
 
+bool IsChunkExtensions(std::string_view text) {
+  // Takes a token, and a quoted string, from the front.
+  const auto take_token = [&text] {
+    size_t size = 0;
+    while (size < text.size() && IsToken(text.substr(size, 1))) ++size;
+    text.remove_prefix(size);
+    return size > 0;
+  };
+  const auto take_quoted = [&text] {
+    for (size_t at = 1; at < text.size(); ++at) {
+      if (text[at] == '"') {
+        text.remove_prefix(at + 1);
+        return true;
+      }
+      if (text[at] == '\\') ++at;
+    }
+    return false;
+  };
+  while (!text.empty()) {
+    if (text[0] != ';') return false;
+    text.remove_prefix(1);
+    if (!take_token()) return false;
+    if (text.empty() || text[0] != '=') continue;
+    text.remove_prefix(1);
+    if (!(text.substr(0, 1) == "\"" ? take_quoted() : take_token())) return false;
+  }
+  return true;
+}
+
 bool IsAuthority(std::string_view text) {
   std::string_view host;
   std::optional<std::string_view> port;

@@ -22,6 +22,8 @@ std::vector<std::string_view> SplitList(std::string_view value);
 std::optional<uint64_t> ParseContentLength(std::string_view value);
 // One to eight hexadecimal digits.
 std::optional<uint64_t> ParseChunkSize(std::string_view text);
+// What may follow a chunk's size: *( ";" token [ "=" ( token / quoted-string ) ] ), without blanks between them.
+bool IsChunkExtensions(std::string_view text);
 
 // "host", "host:port", "[v6]:port": letters, digits and "-._~" in a name; no user, no path, no list.
 bool IsAuthority(std::string_view text);
