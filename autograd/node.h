@@ -3,6 +3,7 @@
 #define QUERN_AUTOGRAD_NODE_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -24,6 +25,9 @@ struct VarNode {
   BackwardFn backward;
   bool strided_grads = false;  // the closure may be given destinations that are slices of wider rows
 
+  // In place of `backward`: records on the tape what this node's value was computed by (autograd/recompute.h).
+  std::function<Var()> rerun;
+
   // A view: columns [view_begin, view_end) of the parent's innermost axis, reshaped. Its gradient lies inside the
   // parent's where that spares a copy.
   VarNode* view_parent = nullptr;  // kept alive by inputs[0]
@@ -42,6 +46,9 @@ struct VarNode {
 
 // Size of the innermost axis; 1 of a scalar.
 inline int64_t Columns(const VarNode& node) { return node.value.rank() > 0 ? node.value.dim(-1) : 1; }
+
+// All nodes made from here on, in this thread, have this id or a greater one.
+uint64_t NextNodeId();
 
 // A view of `parent`: `value` shares its memory.
 Var RecordView(const char* op, Tensor value, const Var& parent, int64_t begin, int64_t end);

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 
 #include "autograd/node.h"
 #include "base/log.h"
@@ -13,9 +14,9 @@ namespace quern {
 namespace {
 
 thread_local bool grad_enabled = true;
+std::atomic<uint64_t> next_id{1};
 
 std::shared_ptr<VarNode> MakeNode(const char* op, Tensor value, bool requires_grad) {
-  static std::atomic<uint64_t> next_id{1};
   auto node = std::make_shared<VarNode>();
   node->op = op;
   node->id = next_id.fetch_add(1, std::memory_order_relaxed);
@@ -188,23 +189,29 @@ void PassToParent(VarNode& view) {
   Merge(target.buffer, view.grad.Contiguous().Reshape(target.buffer.shape()), target.accumulate);
 }
 
-// All nodes that the loss depends on and that want a gradient, latest first; and how many consumers each leaf has.
-std::vector<std::shared_ptr<VarNode>> CollectNodes(const std::shared_ptr<VarNode>& root,
-                                                   std::unordered_map<VarNode*, int>* consumers) {
-  std::vector<std::shared_ptr<VarNode>> order, stack = {root};
+using Consumers = std::unordered_map<VarNode*, int>;
+
+// Appends all nodes with ids from `first_id` on that `root` depends on and that want a gradient, latest last; adds up
+// how many consumers each leaf has among them.
+void CollectNodes(const std::shared_ptr<VarNode>& root, uint64_t first_id, Consumers* consumers,
+                  std::vector<std::shared_ptr<VarNode>>* order) {
+  const auto begin = static_cast<std::ptrdiff_t>(order->size());
+  std::vector<std::shared_ptr<VarNode>> stack = {root};
   std::unordered_set<VarNode*> seen = {root.get()};
   while (!stack.empty()) {
     std::shared_ptr<VarNode> node = std::move(stack.back());
     stack.pop_back();
     for (const auto& input : node->inputs) {
       if (input == nullptr || !input->requires_grad) continue;
-      if (input->leaf()) ++(*consumers)[input.get()];
-      if (seen.insert(input.get()).second) stack.push_back(input);
+      if (input->leaf()) {
+        ++(*consumers)[input.get()];
+      } else if (input->id >= first_id && seen.insert(input.get()).second) {
+        stack.push_back(input);
+      }
     }
-    order.push_back(std::move(node));
+    order->push_back(std::move(node));
   }
-  std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) { return a->id > b->id; });
-  return order;
+  std::sort(order->begin() + begin, order->end(), [](const auto& a, const auto& b) { return a->id < b->id; });
 }
 
 void CheckVersions(const VarNode& node) {
@@ -218,8 +225,6 @@ void CheckVersions(const VarNode& node) {
 }
 
 void Propagate(VarNode& node) {
-  CHECK(!node.freed) << "Backward: the tape of this loss was freed by an earlier Backward.";
-  CheckVersions(node);
   if (node.view_parent != nullptr) {
     PassToParent(node);
     return;
@@ -236,6 +241,21 @@ void Propagate(VarNode& node) {
   for (size_t i = 0; i < node.inputs.size(); ++i) {
     if (node.inputs[i] != nullptr) TakeGradient(node, *node.inputs[i], slots[i], in_place[i]);
   }
+}
+
+// Records again what `node` stands for, hands its gradient to the result, and puts the new nodes on the walk.
+void Rerun(VarNode& node, Consumers* consumers, std::vector<std::shared_ptr<VarNode>>* walk) {
+  CompletePartial(node);
+  const uint64_t first_id = NextNodeId();
+  const bool enabled = std::exchange(grad_enabled, true);
+  const std::shared_ptr<VarNode> again = node.rerun().node();
+  grad_enabled = enabled;
+  CHECK(again != nullptr && again->requires_grad && again->id >= first_id && again->value.shape() == node.value.shape())
+      << "Recompute: run again, the function records something else; the first time it gave " << node.value;
+  again->grad = std::move(node.grad);
+  again->has_grad = true;
+  again->owns_grad = node.owns_grad;
+  CollectNodes(again, first_id, consumers, walk);
 }
 
 }  // namespace
@@ -308,16 +328,26 @@ void Backward(const Var& loss, const BackwardOptions& options) {
   CHECK(loss.defined() && loss.value().elements() == 1)
       << "Backward: the loss has one element; got " << (loss.defined() ? Describe(loss.value()) : "none");
   CHECK(loss.requires_grad() && !loss.node()->leaf()) << "Backward: nothing that the loss depends on wants a gradient.";
-  std::unordered_map<VarNode*, int> consumers;
-  std::vector<std::shared_ptr<VarNode>> order = CollectNodes(loss.node(), &consumers);
+  Consumers consumers;
+  std::vector<std::shared_ptr<VarNode>> walk;
+  CollectNodes(loss.node(), 0, &consumers, &walk);
   Tensor one = Tensor::Empty(loss.value().shape(), DType::kF32, loss.value().device());
   Fill(one, 1.0f);
   loss.node()->grad = one;
   loss.node()->has_grad = true;
   one = Tensor();
-  for (std::shared_ptr<VarNode>& node : order) {
-    if (node->leaf()) continue;
-    if (node->has_grad) Propagate(*node);
+  while (!walk.empty()) {
+    const std::shared_ptr<VarNode> node = std::move(walk.back());
+    walk.pop_back();
+    if (node->has_grad) {
+      CHECK(!node->freed) << "Backward: the tape of this loss was freed by an earlier Backward.";
+      CheckVersions(*node);
+      if (node->rerun) {
+        Rerun(*node, &consumers, &walk);
+      } else {
+        Propagate(*node);
+      }
+    }
     for (const auto& input : node->inputs) {
       if (input == nullptr || !input->requires_grad || !input->leaf() || --consumers[input.get()] > 0) continue;
       CompletePartial(*input);
@@ -327,14 +357,15 @@ void Backward(const Var& loss, const BackwardOptions& options) {
       }
     }
     node->backward = nullptr;
+    node->rerun = nullptr;
     node->inputs.clear();
     node->grad = Tensor();
     node->has_grad = false;
     node->freed = true;
-    node.reset();
   }
 }
 
+uint64_t NextNodeId() { return next_id.load(std::memory_order_relaxed); }
 Var VarOf(std::shared_ptr<VarNode> node) { return Var(std::move(node)); }
 
 }  // namespace quern

@@ -47,6 +47,7 @@ class BenchCommand : public Command {
     flags.Add("mode", &options_.mode, "MODE", "what a step is").Choices({"train", "prefill", "decode"});
     flags.Add("batch_size", &options_.batch_size, "N", "sequences").Range(1, 1 << 20);
     flags.Add("block_size", &options_.block_size, "N", "tokens of each (train, prefill)").Range(1, 1 << 20);
+    flags.Add("gradient_checkpointing", &options_.gradient_checkpointing, "", "train: run blocks again in backward");
     flags.Add("depth", &options_.depth, "N", "tokens cached before them (prefill, decode)").Range(0, 1 << 30);
     flags.Add("steps", &options_.steps, "N", "steps that are timed, after two that are not").Range(1, 1 << 20);
     flags.Add("type", &options_.type, "T", "of the weights").Choices({"f32"});

@@ -22,6 +22,8 @@ struct ForwardOptions {
   bool training = false;
   uint64_t seed = 0;
   uint32_t step = 0, micro_batch = 0;
+  // Keeps the input of each block and computes the rest again in Backward (autograd/recompute.h): the same bits.
+  bool gradient_checkpointing = false;
   // Rows of N that get logits, ascending; empty means all. A serving step asks for the last row of each sequence only.
   std::vector<int32_t> logit_rows;
 };

@@ -218,6 +218,7 @@ std::string SettingsText(const TrainConfig& resolved, const ModelConfig& model_c
   c.clear_resume_from_checkpoint();
   c.clear_overwrite_output_dir();
   // These decide no bit of the result.
+  c.clear_gradient_checkpointing();
   c.clear_logging_steps();
   c.clear_save_steps();
   c.clear_save_total_limit();

@@ -127,6 +127,7 @@ class TrainingRun {
     options.weight_decay = config_.weight_decay();
     options.max_grad_norm = config_.max_grad_norm();
     options.seed = config_.seed();
+    options.gradient_checkpointing = config_.gradient_checkpointing();
     step_ = std::make_unique<TrainStep>(*model_, options);
     evaluation_ = std::make_unique<Evaluation>(validation_.shard, config_.block_size(), config_.batch_size(),
                                                config_.eval_batches());

@@ -10,9 +10,9 @@
 //   OUTPUT_DIR/checkpoints/step-00000500/   model.safetensors, optimizer.safetensors, trainer_state.json, MANIFEST.json
 //
 // Guarantees: the weights depend on texts, tokenizer and settings alone: not on threads, on the vector instruction set
-// (f32; the reference is close, not equal), or on where a run was stopped and resumed. Every file but metrics.jsonl's rates is the same bytes for equal runs. A
-// checkpoint is there whole or not at all. The weights and run.json of OUTPUT_DIR are replaced when the run ends or is
-// interrupted.
+// (f32; the reference is close, not equal), or on where a run was stopped and resumed. Every file but metrics.jsonl's
+// rates is the same bytes for equal runs. A checkpoint is there whole or not at all. The weights and run.json of
+// OUTPUT_DIR are replaced when the run ends or is interrupted.
 #ifndef QUERN_TRAIN_TRAIN_H_
 #define QUERN_TRAIN_TRAIN_H_
 

@@ -59,6 +59,7 @@ double TrainStep::AddMicroBatch(const TokenBatch& batch, uint32_t index, float s
   forward.seed = options_.seed;
   forward.step = static_cast<uint32_t>(steps_ + 1);
   forward.micro_batch = index;
+  forward.gradient_checkpointing = options_.gradient_checkpointing;
   const int64_t sequences = batch.inputs.elements() / options_.block;
   Var loss = CrossEntropy(model_.Forward(batch.inputs, Sequences::Equal(sequences, options_.block), forward),
                           batch.targets, scale);

@@ -25,6 +25,8 @@ struct TrainStepOptions {
   double weight_decay = 0.1;  // of matrices and tables
   double max_grad_norm = 1;   // 0: no clipping
   uint64_t seed = 0;          // of dropout
+  // Activations are computed again in the backward pass: the same bits, more time, less memory.
+  bool gradient_checkpointing = false;
 };
 
 struct StepResult {

@@ -63,12 +63,13 @@ absl::StatusOr<std::vector<double>> Time(const Workload& work, int64_t steps) {
 
 absl::StatusOr<Json> RunBench(const BenchOptions& options) {
   if (options.steps < 1) return absl::InvalidArgumentError("steps is 1 or more");
-  ResetPeak();
   ASSIGN_OR_RETURN(const std::unique_ptr<LanguageModel> model, OpenModel(options));
   ASSIGN_OR_RETURN(const Workload work, MakeWorkload(*model, options));
   Ceilings ceilings;
   ceilings.Measure(work);
+  ResetPeak();
   ASSIGN_OR_RETURN(const std::vector<double> seconds, Time(work, options.steps));
+  const int64_t peak_memory = GetMemoryCounters().peak_bytes;
   const double fastest = seconds.front();
   double flops_share, bytes_share;
   int rounds = 0;
@@ -91,10 +92,11 @@ absl::StatusOr<Json> RunBench(const BenchOptions& options) {
               {"bytes_per_second", work.bytes / fastest},
               {"share_of_compute_ceiling", flops_share},
               {"share_of_bandwidth_ceiling", bytes_share},
-              {"peak_memory_bytes", GetMemoryCounters().peak_bytes},
+              {"peak_memory_bytes", peak_memory},
               {"batch_size", options.batch_size},
               {"block_size", options.mode == "decode" ? 1 : options.block_size},
               {"depth", options.depth},
+              {"gradient_checkpointing", options.gradient_checkpointing},
               {"steps", options.steps},
               {"type", options.type},
               {"parameters", model->CountParameters()},

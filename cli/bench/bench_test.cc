@@ -62,6 +62,21 @@ TEST(BenchTest, EveryModeFillsEveryField) {
   }
 }
 
+TEST(BenchTest, GradientCheckpointingTakesLessMemory) {
+  int64_t peak[2];
+  for (bool gradient_checkpointing : {false, true}) {
+    BenchOptions options;
+    options.shape = "llama-260k";
+    options.steps = 1;
+    options.gradient_checkpointing = gradient_checkpointing;
+    absl::StatusOr<Json> result = RunPatiently(options);
+    ASSERT_TRUE(result.ok()) << result.status();
+    EXPECT_EQ((*result)["gradient_checkpointing"], gradient_checkpointing);
+    peak[gradient_checkpointing] = (*result)["peak_memory_bytes"].get<int64_t>();
+  }
+  EXPECT_LT(peak[1], peak[0] * 2 / 3);
+}
+
 // Of the weights of this llama: 5 * (64 * 64 * 2 + 2 * 64 * 32 + 3 * 64 * 172) and a head of 64 * 512. A token of 4
 // attends to 2.5 keys on average.
 TEST(BenchTest, CountsFlopsByHand) {
@@ -96,6 +111,8 @@ TEST(BenchTest, SaysWhatDoesNotFit) {
   EXPECT_THAT(error([](BenchOptions& o) { o.block_size = 513; }), HasSubstr("512 positions"));
   EXPECT_THAT(error([](BenchOptions& o) { o.depth = 1; }), HasSubstr("training has no cache"));
   EXPECT_THAT(error([](BenchOptions& o) { o.model_name = "folder"; }), HasSubstr("one of"));
+  EXPECT_THAT(error([](BenchOptions& o) { o.mode = "decode", o.gradient_checkpointing = true; }),
+              HasSubstr("of training"));
 }
 
 TEST(BenchTest, MeasuresAModelFolder) {

@@ -55,6 +55,7 @@ absl::StatusOr<Workload> MakeTraining(LanguageModel& model, const BenchOptions& 
   };
   TrainStepOptions step_options;
   step_options.block = options.block_size;
+  step_options.gradient_checkpointing = options.gradient_checkpointing;
   auto state = std::make_shared<State>(model, step_options);
   state->batch.inputs = Tensor::Of(RandomTokens(model, tokens, options.seed), {tokens});
   state->batch.targets = Tensor::Of(RandomTokens(model, tokens, options.seed + 1), {tokens});
@@ -116,6 +117,8 @@ absl::StatusOr<Workload> MakeWorkload(LanguageModel& model, const BenchOptions& 
   }
   if (training && options.depth != 0)
     return absl::InvalidArgumentError("depth is of prefill and decode: training has no cache");
+  if (!training && options.gradient_checkpointing)
+    return absl::InvalidArgumentError("gradient_checkpointing is of training: nothing else has a backward pass");
   const int64_t rows = options.mode == "decode" ? 1 : options.block_size;
   if (rows > model.max_positions() || options.depth > model.max_positions() - rows) {
     return absl::InvalidArgumentError(absl::StrCat(

@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
+#include "autograd/recompute.h"
 #include "nn/attention.h"
-#include "nn/dropout.h"
 #include "nn/init.h"
 #include "nn/models/gpt2_config.h"
 
@@ -36,18 +36,23 @@ Gpt2::Gpt2(const ModelConfig& config)
 Var Gpt2::Forward(const Tensor& tokens, const Sequences& sequences, const ForwardOptions& options) {
   nn::CheckSequences("Gpt2", tokens, sequences, max_positions(), layers());
   nn::Dropout embd_dropout(gpt2().embd_pdrop(), options), resid_dropout(gpt2().resid_pdrop(), options);
-  uint64_t site = 0;
 
   Tensor positions = Tensor::Of(sequences.positions, tokens.shape());
   Var x = Add(wte_(tokens), wpe_(positions));  // [N,C]
-  x = embd_dropout(x, site++);
+  x = embd_dropout(x, 0);
   for (int64_t l = 0; l < layers(); ++l) {
-    Block& block = blocks_[static_cast<size_t>(l)];
-    x = Add(x, resid_dropout(Attend(block, block.ln_1(x), sequences, l), site++));  // [N,C]
-    x = Add(x, resid_dropout(Mlp(block, block.ln_2(x)), site++));                   // [N,C]
+    x = options.gradient_checkpointing ? Recompute([=, this] { return Layer(l, x, sequences, resid_dropout); })
+                                       : Layer(l, x, sequences, resid_dropout);  // [N,C]
   }
   if (!options.logit_rows.empty()) x = SelectRows(x, options.logit_rows);
   return lm_head_(ln_f_(x));  // [N,V]
+}
+
+Var Gpt2::Layer(int64_t l, const Var& x, const Sequences& sequences, const nn::Dropout& dropout) {
+  Block& block = blocks_[static_cast<size_t>(l)];
+  const uint64_t site = 1 + 2 * static_cast<uint64_t>(l);
+  Var y = Add(x, dropout(Attend(block, block.ln_1(x), sequences, l), site));  // [N,C]
+  return Add(y, dropout(Mlp(block, block.ln_2(y)), site + 1));                // [N,C]
 }
 
 Var Gpt2::Attend(Block& block, const Var& x, const Sequences& sequences, int64_t layer) {

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "nn/dropout.h"
 #include "nn/embedding.h"
 #include "nn/language_model.h"
 #include "nn/linear.h"
@@ -50,6 +51,7 @@ class Gpt2 : public LanguageModel {
     nn::Linear c_fc, mlp_c_proj;     // C -> inner -> C
   };
   const Gpt2Config& gpt2() const { return config_.gpt2(); }
+  Var Layer(int64_t l, const Var& x, const Sequences& sequences, const nn::Dropout& dropout);
   Var Attend(Block& block, const Var& x, const Sequences& sequences, int64_t layer);
   Var Mlp(Block& block, const Var& x);
 

@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
+#include "autograd/recompute.h"
 #include "nn/attention.h"
-#include "nn/dropout.h"
 #include "nn/init.h"
 #include "nn/models/llama_config.h"
 
@@ -42,16 +42,22 @@ Var Llama::Forward(const Tensor& tokens, const Sequences& sequences, const Forwa
   nn::CheckSequences("Llama", tokens, sequences, max_positions(), layers());
   nn::Dropout dropout(llama().dropout(), options);
   const RopeTable& rope = rotary_.Table(sequences.positions);
-  uint64_t site = 0;
 
   Var x = embed_tokens_(tokens);  // [N,C]
   for (int64_t l = 0; l < layers(); ++l) {
-    Block& block = blocks_[static_cast<size_t>(l)];
-    x = Add(x, dropout(Attend(block, block.input_layernorm(x), sequences, rope, l), site++));  // [N,C]
-    x = Add(x, dropout(Mlp(block, block.post_attention_layernorm(x)), site++));                // [N,C]
+    x = options.gradient_checkpointing ? Recompute([=, this] { return Layer(l, x, sequences, rope, dropout); })
+                                       : Layer(l, x, sequences, rope, dropout);  // [N,C]
   }
   if (!options.logit_rows.empty()) x = SelectRows(x, options.logit_rows);
   return lm_head_(norm_(x));  // [N,V]
+}
+
+Var Llama::Layer(int64_t l, const Var& x, const Sequences& sequences, const RopeTable& rope,
+                 const nn::Dropout& dropout) {
+  Block& block = blocks_[static_cast<size_t>(l)];
+  const uint64_t site = 2 * static_cast<uint64_t>(l);
+  Var y = Add(x, dropout(Attend(block, block.input_layernorm(x), sequences, rope, l), site));  // [N,C]
+  return Add(y, dropout(Mlp(block, block.post_attention_layernorm(y)), site + 1));             // [N,C]
 }
 
 Var Llama::Attend(Block& block, const Var& x, const Sequences& sequences, const RopeTable& rope, int64_t layer) {

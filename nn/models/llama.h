@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "nn/dropout.h"
 #include "nn/embedding.h"
 #include "nn/language_model.h"
 #include "nn/linear.h"
@@ -49,6 +50,7 @@ class Llama : public LanguageModel {
     nn::Linear gate_proj, up_proj, down_proj;   // C -> I, C -> I, I -> C
   };
   const LlamaConfig& llama() const { return config_.llama(); }
+  Var Layer(int64_t l, const Var& x, const Sequences& sequences, const RopeTable& rope, const nn::Dropout& dropout);
   Var Attend(Block& block, const Var& x, const Sequences& sequences, const RopeTable& rope, int64_t layer);
   Var Mlp(Block& block, const Var& x);
 
