@@ -90,12 +90,12 @@ class GenerateCommand : public Command {
 
   absl::StatusOr<int> RunWithText(const GlobalFlags& global, LanguageModel& model, const Tokenizer& tokenizer) {
     std::string prompt = prompt_;
-    if (prompt.empty()) {
+    if (!prompt_ids_.empty()) {
       ASSIGN_OR_RETURN(prompt, tokenizer.Decode(request_.prompt));
     }
     std::string text = echo_ ? prompt : "";
     if (!global.json) RETURN_IF_ERROR(Print(text));
-    AnswerText answer(tokenizer, stops_);
+    AnswerText answer(tokenizer, stops_, request_.prompt);
     absl::Status printed;
     const auto take = [&] {
       const std::string piece = answer.Take();
@@ -139,6 +139,7 @@ class GenerateCommand : public Command {
     const size_t prompt = request_.prompt.size(), completion = result.tokens.size();
     return {{"prompt_ids", request_.prompt},
             {"ids", result.tokens},
+            {"logprobs", result.logprobs},
             {"text", text},
             {"finish_reason", std::string(Name(result.finish))},
             {"usage",
@@ -159,7 +160,8 @@ const Verb kGenerate = {
     .summary = "continue a text",
     .usage = "--model_name M (--prompt T | --prompt_file F | --prompt_ids 1,2) [flags]",
     .details = R"(Prints the continuation and nothing else, as it comes. It ends at --max_new_tokens, at the model's
-end-of-text token, or before a --stop text. The same prompt, settings and --seed give the same text.)",
+end-of-text token, or before a --stop text. The same prompt, settings and --seed give the same text. --json
+adds ids, log-probabilities under the model (in nats, as `quern score` gives them), and why it ended.)",
     .examples = R"(quern generate --model_name artifacts/book --prompt 'In the beginning'
 quern generate --model_name artifacts/book --prompt 'And' --temperature 0.8 --top_p 0.95 --seed 7 --stop '.'
 quern generate --model_name artifacts/book --prompt_ids 1,2,3 --json)",

@@ -1,12 +1,16 @@
 // quern score
 #include "nn/score/score.h"
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
 #include "base/interrupt.h"
 #include "base/json.h"
+#include "base/log.h"
+#include "base/progress.h"
 #include "base/status_macros.h"
 #include "cli/command.h"
 #include "cli/exit_status.h"
@@ -26,7 +30,8 @@ class ScoreCommand : public Command {
     flags.Add("model_name", &model_name_, "M", "a model folder").Required();
     flags.Add("ids", &ids_, "1,2,3", "one sequence of token ids");
     flags.Add("ids_file", &ids_file_, "J", "JSON lines, an array of ids each");
-    flags.Add("text_file", &text_file_, "F", "a text, encoded as the tokenizer says; one sequence");
+    flags.Add("text_file", &text_file_, "F",
+              "a text, encoded as the tokenizer says; one sequence, in windows where the model has fewer positions");
     flags.Add("logits_file", &logits_file_, "O.npy", "write the logits there: f32 [tokens, vocabulary]");
     flags.Add("path", &path_, "PATH", "which way through the model; the same bits in f32")
         .Choices({"train", "cached", "engine"});
@@ -67,23 +72,29 @@ class ScoreCommand : public Command {
     ASSIGN_OR_RETURN(text_, ReadFile(text_file_));
     if (text_.empty()) return absl::InvalidArgumentError(text_file_ + ": empty; give text to score");
     ASSIGN_OR_RETURN(Ids ids, EncodePrompt(*loaded.tokenizer, text_));
-    if (static_cast<int64_t>(ids.size()) > loaded.model->max_positions()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(text_file_, " is ", ids.size(), " tokens long, but the model reads ",
-                       loaded.model->max_positions(), " at once; `quern eval` scores longer texts in windows"));
+    const int64_t positions = loaded.model->max_positions();
+    if (static_cast<int64_t>(ids.size()) > positions) {
+      options_.window = positions;
+      LOG(INFO) << text_file_ << " is " << ids.size() << " tokens long; scored in windows of " << positions;
     }
     sequences->push_back(std::move(ids));
     return absl::OkStatus();
   }
 
   absl::StatusOr<std::vector<SequenceScore>> ScoreAll(LanguageModel& model, const std::vector<Ids>& sequences) const {
-    if (logits_file_.empty()) return Score(model, sequences, options_);
     std::vector<int64_t> first_rows = {0};
     for (const Ids& ids : sequences) first_rows.push_back(first_rows.back() + static_cast<int64_t>(ids.size()));
+    Progress progress("score", first_rows.back(), "tokens");
+    int64_t done = 0;
+    if (logits_file_.empty()) {
+      return Score(model, sequences, options_,
+                   [&](int64_t, int64_t, const Tensor& logits) { progress.Update(done += logits.dim(0)); });
+    }
     ASSIGN_OR_RETURN(NpyWriter npy, NpyWriter::Create(logits_file_, first_rows.back(), model.vocab_size()));
     absl::Status written;
     ASSIGN_OR_RETURN(std::vector<SequenceScore> scores,
                      Score(model, sequences, options_, [&](int64_t s, int64_t first_row, const Tensor& logits) {
+                       progress.Update(done += logits.dim(0));
                        if (!written.ok()) return;
                        const std::span<const float> values(logits.data<float>(),
                                                            static_cast<size_t>(logits.elements()));
@@ -102,9 +113,11 @@ class ScoreCommand : public Command {
     if (!text_file_.empty()) {
       bytes = text_.size();
     } else if (tokenizer.has_value()) {
-      size_t sum = 0;
-      for (int32_t id : ids) sum += tokenizer->IsSpecial(id) ? 0 : tokenizer->TokenBytes(id).size();
-      bytes = sum;
+      Ids shown;
+      std::copy_if(ids.begin(), ids.end(), std::back_inserter(shown),
+                   [&](int32_t id) { return tokenizer->HasToken(id) && !tokenizer->IsSpecial(id); });
+      const absl::StatusOr<std::string> text = tokenizer->Decode(shown);
+      if (text.ok()) bytes = text->size();
     }
     return {{"ids", ids}, {"logprobs", logprobs}, {"sum_logprob", score.sum}, {"bytes", bytes}};
   }
@@ -122,7 +135,7 @@ const Verb kScore = {
     .usage = "--model_name M (--ids 1,2,3 | --ids_file J | --text_file F) [flags]",
     .details = R"(Prints one JSON line per sequence, in order: {ids, logprobs, sum_logprob, bytes}, in nats. The first
 token has no log-probability (null). Row t of the .npy holds the logits after reading token t. Ids need
-no tokenizer in the folder.)",
+no tokenizer in the folder. A text longer than the model's context is read in windows, as by `quern eval`.)",
     .examples = R"(quern score --model_name artifacts/book --ids 1,2,3
 quern score --model_name gpt2 --text_file verse.txt --logits_file verse.npy
 quern score --model_name artifacts/book --ids_file ids.jsonl --path engine --batch_size 4 --chunk 16)",

@@ -19,7 +19,8 @@ constexpr size_t kFlushBytes = 1 << 20;
 class TokenizerEncodeCommand : public Command {
  public:
   void Declare(Flags& flags) override {
-    flags.Add("tokenizer", &tokenizer_, "P", "a tokenizer.json, a model folder, or tiktoken ranks").Required();
+    flags.Add("tokenizer", &tokenizer_, "P", "a tokenizer.json, a model folder, tok512.bin, or tiktoken ranks")
+        .Required();
     flags.Add("lines", &lines_, "", "encode each line by itself, its newline left out");
     flags.Add("jsonl", &jsonl_, "", "read one JSON string a line");
     flags.Add("add_bos", &options_.add_bos, "", "begin with BOS");

@@ -59,7 +59,8 @@ Json AsJson(const Tokenizer& tokenizer) {
 class TokenizerInspectCommand : public Command {
  public:
   void Declare(Flags& flags) override {
-    flags.Add("tokenizer", &tokenizer_, "P", "a tokenizer.json, a model folder, or tiktoken ranks").Required();
+    flags.Add("tokenizer", &tokenizer_, "P", "a tokenizer.json, a model folder, tok512.bin, or tiktoken ranks")
+        .Required();
     flags.Add("pattern", &pattern_, "NAME", "how tiktoken ranks cut text")
         .Choices({"gpt2", "cl100k", "o200k", "llama3", "qwen2"});
   }

@@ -4,7 +4,7 @@ namespace quern::cli {
 
 // One per file of this folder.
 extern const Verb kPrepare, kTokenizerTrain, kTokenizerEncode, kTokenizerDecode, kTokenizerInspect, kTrain, kEval,
-    kGate, kVerify, kServe, kGenerate, kScore, kBench;
+    kGate, kVerify, kServe, kGenerate, kScore, kBench, kConvert;
 
 std::span<const Verb* const> Verbs() {
   static constexpr const Verb* kTable[] = {
@@ -16,6 +16,7 @@ std::span<const Verb* const> Verbs() {
       &kTokenizerInspect,
       // Weights.
       &kTrain,
+      &kConvert,
       // Evidence.
       &kEval,
       &kGate,

@@ -3,7 +3,9 @@
 #ifndef QUERN_SERVE_ANSWER_TEXT_H_
 #define QUERN_SERVE_ANSWER_TEXT_H_
 
+#include <algorithm>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,8 +18,9 @@ namespace quern {
 
 class AnswerText {
  public:
-  AnswerText(Tokenizer tokenizer, std::vector<std::string> stops)
-      : decoder_(std::move(tokenizer)), matcher_(std::move(stops)) {}
+  // `prompt`: what the answer continues. Where it holds text, a space at the answer's start belongs to the answer.
+  AnswerText(const Tokenizer& tokenizer, std::vector<std::string> stops, std::span<const int32_t> prompt)
+      : decoder_(tokenizer, {.continues = HoldsText(tokenizer, prompt)}), matcher_(std::move(stops)) {}
 
   // True when a stop string is complete: a StopFn. End-of-sequence tokens are not pushed.
   bool Push(int32_t token) {
@@ -34,6 +37,10 @@ class AnswerText {
   std::string Take() { return std::exchange(ready_, std::string()); }
 
  private:
+  static bool HoldsText(const Tokenizer& tokenizer, std::span<const int32_t> ids) {
+    return std::any_of(ids.begin(), ids.end(), [&](int32_t id) { return !tokenizer.IsSpecial(id); });
+  }
+
   StreamDecoder decoder_;
   StopMatcher matcher_;
   std::string ready_;

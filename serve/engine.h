@@ -38,8 +38,10 @@ struct EngineTimes {
 // What has happened to a request since its last update.
 struct EngineUpdate {
   std::string text;        // whole characters; never a part of a stop string
-  int32_t new_tokens = 0;  // chosen since then, also those that gave no text yet
-  double time = 0;         // MonotonicSeconds at the end of the step
+  int32_t new_tokens = 0;  // chosen since then, also those that gave no text yet: one or none
+  int32_t token = -1;      // the one, and its log-probability under the model, in nats
+  float logprob = 0;
+  double time = 0;  // MonotonicSeconds at the end of the step
 
   bool finished = false;
   // Of the last update. InvalidArgument: the request is at fault, `field` names where; Cancelled: by Cancel, or the

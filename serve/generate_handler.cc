@@ -181,6 +181,10 @@ class Generation : public std::enable_shared_from_this<Generation> {
       before = std::exchange(last_token_time_, update.time);
     }
     tokens_ += update.new_tokens;
+    if (request_.logprobs) {
+      ids_.push_back(update.token);
+      logprobs_.push_back(update.logprob);
+    }
     if (before > 0) {
       context_->metrics().OnTokenGap(update.time - before);
     } else {
@@ -191,17 +195,22 @@ class Generation : public std::enable_shared_from_this<Generation> {
   Json AnswerJson(const EngineUpdate& last) {
     context_->NoteAnswerSeconds(last.times.finished - last.times.submitted);
     const SamplingOptions& sampling = request_.sampling;
-    return {{"finish_reason", last.finish_reason},
-            {"usage", UsageJson(last)},
-            {"timings", TimingsJson(last)},
-            {"model", ModelJson(context_->model())},
-            {"settings",
-             {{"max_new_tokens", last.max_new_tokens},
-              {"temperature", Shortest(sampling.temperature)},
-              {"top_k", sampling.top_k},
-              {"top_p", Shortest(sampling.top_p)},
-              {"seed", sampling.seed},
-              {"stop", request_.stop}}}};
+    Json json = {{"finish_reason", last.finish_reason},
+                 {"usage", UsageJson(last)},
+                 {"timings", TimingsJson(last)},
+                 {"model", ModelJson(context_->model())},
+                 {"settings",
+                  {{"max_new_tokens", last.max_new_tokens},
+                   {"temperature", Shortest(sampling.temperature)},
+                   {"top_k", sampling.top_k},
+                   {"top_p", Shortest(sampling.top_p)},
+                   {"seed", sampling.seed},
+                   {"stop", request_.stop}}}};
+    if (request_.logprobs) {
+      json["ids"] = ids_;
+      json["logprobs"] = logprobs_;
+    }
+    return json;
   }
 
   HttpResponse Answer(const EngineUpdate& last) {
@@ -221,6 +230,8 @@ class Generation : public std::enable_shared_from_this<Generation> {
   // The engine thread's.
   std::string text_;
   int32_t tokens_ = 0;
+  std::vector<int32_t> ids_;  // where the request asks for them
+  std::vector<float> logprobs_;
 
   std::mutex mutex_;
   bool ended_ = false, streaming_ = false;

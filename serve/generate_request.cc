@@ -16,8 +16,8 @@ constexpr size_t kMaxStops = 16, kMaxStopBytes = 1024;
 constexpr std::string_view kWhat = "request";
 
 const std::vector<std::string>& FieldNames() {
-  static const auto* names = new std::vector<std::string>{"prompt", "max_new_tokens", "temperature", "top_k",
-                                                          "top_p",  "seed",           "stop",        "stream"};
+  static const auto* names = new std::vector<std::string>{"prompt", "max_new_tokens", "temperature", "top_k",   "top_p",
+                                                          "seed",   "stop",           "stream",      "logprobs"};
   return *names;
 }
 
@@ -118,7 +118,8 @@ std::optional<HttpError> ReadGenerateRequest(std::string_view body, const Genera
   if (auto error = Take("top_k", top_k, sampling.top_k)) return error;
   if (auto error = TakeSeed(*json, sampling.seed)) return error;
   if (auto error = TakeStop(*json, request.stop)) return error;
-  return Take("stream", JsonBoolOr(*json, "stream", kWhat, false), request.stream);
+  if (auto error = Take("stream", JsonBoolOr(*json, "stream", kWhat, false), request.stream)) return error;
+  return Take("logprobs", JsonBoolOr(*json, "logprobs", kWhat, false), request.logprobs);
 }
 
 }  // namespace quern

@@ -14,14 +14,15 @@
 
 namespace quern {
 
-// {prompt, max_new_tokens, temperature, top_k, top_p, seed, stop, stream}; only `prompt` is required, null counts as
-// left out.
+// {prompt, max_new_tokens, temperature, top_k, top_p, seed, stop, stream, logprobs}; only `prompt` is required, null
+// counts as left out.
 struct GenerateRequest {
   std::string prompt;
   std::optional<int32_t> max_new_tokens;  // none: the default, or as many as fit
   SamplingOptions sampling;               // without a seed in the request, one drawn below 2^53
   std::vector<std::string> stop;          // at most 16 of at most 1024 bytes, none empty
   bool stream = false;
+  bool logprobs = false;  // the answer names its tokens and their log-probabilities
 };
 
 // Reads `body`. 400 for what is not JSON (duplicate keys included), 422 for what is not such an object: the error

@@ -25,7 +25,8 @@ HttpError Refused(const std::string& body) {
 
 TEST(GenerateRequest, ReadsEveryField) {
   GenerateRequest request = Read(R"({"prompt": "a", "max_new_tokens": 5, "temperature": 0.5, "top_k": 3, "top_p": 0.25,
-                                     "seed": 9007199254740993, "stop": ["x", "yz"], "stream": true})");
+                                     "seed": 9007199254740993, "stop": ["x", "yz"], "stream": true,
+                                     "logprobs": true})");
   EXPECT_EQ(request.prompt, "a");
   EXPECT_EQ(request.max_new_tokens, 5);
   EXPECT_EQ(request.sampling.temperature, 0.5f);
@@ -34,6 +35,7 @@ TEST(GenerateRequest, ReadsEveryField) {
   EXPECT_EQ(request.sampling.seed, 9007199254740993u);
   EXPECT_EQ(request.stop, (std::vector<std::string>{"x", "yz"}));
   EXPECT_TRUE(request.stream);
+  EXPECT_TRUE(request.logprobs);
 }
 
 TEST(GenerateRequest, DefaultsAndNull) {
@@ -49,6 +51,7 @@ TEST(GenerateRequest, DefaultsAndNull) {
   EXPECT_EQ(request.max_new_tokens, std::nullopt);
   EXPECT_LT(request.sampling.seed, uint64_t{1} << 53);
   EXPECT_FALSE(request.stream);
+  EXPECT_FALSE(request.logprobs);
   EXPECT_EQ(Read(R"({"prompt": "a", "stop": "one"})").stop, std::vector<std::string>{"one"});
   EXPECT_EQ(Read(R"({"prompt": "a", "max_new_tokens": 1e1})").max_new_tokens, 10);
 }
@@ -83,6 +86,7 @@ TEST(GenerateRequest, NamesTheFieldThatIsWrong) {
        R"({"prompt": "a", "stop": ["1","2","3","4","5","6","7","8","9","10","11","12","13","14","15","16","17"]})"},
       {"stream", R"({"prompt": "a", "stream": 1})"},
       {"stream", R"({"prompt": "a", "stream": "true"})"},
+      {"logprobs", R"({"prompt": "a", "logprobs": 5})"},
   };
   for (const auto& c : kCases) {
     HttpError error = Refused(c.second);

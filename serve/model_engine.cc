@@ -34,12 +34,14 @@ struct Job {
   std::unique_ptr<AnswerText> text;
   std::atomic<bool> cancelled{false};
 
-  void GiveToken(double now) {
+  void GiveToken(double now, const DecodeOutput& output) {
     ++completion_tokens;
     if (times.first_token == 0) times.first_token = now;
     EngineUpdate next;
     next.text = text->Take();
     next.new_tokens = 1;
+    next.token = output.token;
+    next.logprob = output.logprob;
     next.time = now;
     update(std::move(next));
   }
@@ -290,7 +292,7 @@ class Impl final : public ModelEngine {
     if (!job.request.probe && !running_.empty() && !LeavesRoomForProbe(job)) {
       return absl::ResourceExhaustedError("the last free block of the cache is the probe's");
     }
-    job.text = std::make_unique<AnswerText>(tokenizer_, job.request.stop);
+    job.text = std::make_unique<AnswerText>(tokenizer_, job.request.stop, job.prompt);
     DecodeRequest request;
     request.prompt = job.prompt;
     request.max_new_tokens = job.max_new_tokens;
@@ -318,7 +320,7 @@ class Impl final : public ModelEngine {
       auto it = running_.find(output.id);
       CHECK(it != running_.end()) << "ModelEngine: the decoder knows a sequence that was never admitted";
       JobPtr job = it->second;
-      if (output.token >= 0) job->GiveToken(now);
+      if (output.token >= 0) job->GiveToken(now, output);
       if (output.finish == FinishReason::kNone) continue;
       running_.erase(it);
       {

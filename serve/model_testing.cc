@@ -44,9 +44,9 @@ void JudgeTestModel(const std::string& folder, bool passed) {
 ReferenceAnswer GenerateAlone(LanguageModel& model, const Tokenizer& tokenizer, const std::string& prompt,
                               int32_t max_new_tokens, const SamplingOptions& sampling,
                               const std::vector<std::string>& stop) {
-  AnswerText text(tokenizer, stop);
   DecodeRequest request;
   request.prompt = *tokenizer.Encode(prompt);
+  AnswerText text(tokenizer, stop, request.prompt);
   request.max_new_tokens = max_new_tokens;
   request.sampling = sampling;
   request.stop_tokens = model.eos_token_ids();

@@ -113,12 +113,26 @@ TEST_F(CliArcTest, GenerateGivesTheSameTextAsTheServer) {
   ASSERT_TRUE(server.WaitFor("listening on http://127.0.0.1:")) << server.err();
   const std::string out = server.out();
   const int port = std::stoi(out.substr(out.rfind(':') + 1));
-  const TestResponse answer =
-      Exchange(port, PostRequest("/api/generate", "{\"prompt\": \"the miller\", \"max_new_tokens\": 12}"));
+  const TestResponse answer = Exchange(
+      port, PostRequest("/api/generate", "{\"prompt\": \"the miller\", \"max_new_tokens\": 12, \"logprobs\": true}"));
   ASSERT_EQ(answer.status, 200) << answer.body;
   const Json body = *ParseJson(answer.body, "answer");
   EXPECT_EQ(body["text"], generated["text"]);
   EXPECT_EQ(body["model"]["verdict"], "PASSED");
+  // And the same bits, as does `score`.
+  EXPECT_EQ(body["ids"], generated["ids"]);
+  EXPECT_EQ(body["logprobs"], generated["logprobs"]);
+  Json ids = generated["prompt_ids"];
+  const size_t first = ids.size();
+  for (const Json& id : generated["ids"]) ids.push_back(id);
+  const Json scored = RunJson({"score", "--model_name", "model", "--ids", WriteJsonLine(ids)});
+  for (size_t i = 0; i < generated["ids"].size(); ++i) {
+    EXPECT_EQ(scored["logprobs"][first + i], generated["logprobs"][i]) << i;
+  }
+  const TestResponse streamed = Exchange(
+      port, PostRequest("/api/generate",
+                        "{\"prompt\": \"the miller\", \"max_new_tokens\": 12, \"logprobs\": true, \"stream\": true}"));
+  EXPECT_THAT(streamed.body, HasSubstr(",\"logprobs\":" + WriteJsonLine(generated["logprobs"])));
 
   EXPECT_EQ(Exchange(port, PostRequest("/api/generate", "{\"prompt\": ")).status, 400);
   const TestResponse misspelt = Exchange(port, PostRequest("/api/generate", "{\"prompt\": \"a\", \"temperatur\": 1}"));
@@ -215,7 +229,7 @@ TEST_F(CliArcTest, HelpOfEveryVerb) {
   EXPECT_EQ(Run({"tokenizer", "--help"}).exit, 0);
   for (const std::string verb :
        {"prepare", "tokenizer train", "tokenizer encode", "tokenizer decode", "tokenizer inspect", "train", "score",
-        "generate", "eval", "gate", "verify", "serve", "bench"}) {
+        "generate", "eval", "gate", "verify", "serve", "bench", "convert"}) {
     EXPECT_THAT(overview.out, HasSubstr("\n  " + verb + " "));
     std::vector<std::string> args;
     for (size_t at = 0; at <= verb.size();) {

@@ -14,10 +14,19 @@ Bpe::Bpe(const TokenizerParts& parts) : parts_(parts), pairs_(parts.merges) {
   std::vector<bool> added(parts.tokens.size(), false);
   for (const AddedToken& token : parts.added_tokens) added[token.id] = true;
   byte_ids_.fill(-1);
+  std::copy(parts.byte_ids.begin(), parts.byte_ids.end(), byte_ids_.begin());
+  for (int32_t id : parts.byte_ids) added[id] = true;
+  for (int32_t id : parts.decode_only) added[id] = true;
   for (int64_t id = 0; id < parts.tokens.size(); ++id) {
     const std::string_view bytes = parts.tokens.Bytes(id);
     if (added[id] || bytes.empty()) continue;
-    if (bytes.size() == 1) byte_ids_[static_cast<uint8_t>(bytes[0])] = static_cast<int32_t>(id);
+    const char* const end = bytes.data() + bytes.size();
+    if (!parts.byte_ids.empty()) {
+      const CodePoint point = ReadCodePoint(bytes.data(), end);
+      if (point.value >= 0 && point.size == bytes.size()) characters_.emplace(bytes, static_cast<int32_t>(id));
+    } else if (bytes.size() == 1) {
+      byte_ids_[static_cast<uint8_t>(bytes[0])] = static_cast<int32_t>(id);
+    }
     if (parts.ignore_merges) pieces_.emplace(bytes, static_cast<int32_t>(id));
   }
 }
@@ -70,6 +79,8 @@ size_t Bpe::EncodePieces(std::string_view text, Scratch& scratch, std::vector<in
 
 size_t Bpe::Encode(std::string_view text, Scratch& scratch, std::vector<int32_t>* out) const {
   switch (parts_.pattern) {
+    case SplitPattern::kWords:
+      return EncodePieces<SplitPattern::kWords>(text, scratch, out);
     case SplitPattern::kNone:
       return EncodePieces<SplitPattern::kNone>(text, scratch, out);
     case SplitPattern::kGpt2:
@@ -86,7 +97,25 @@ size_t Bpe::Encode(std::string_view text, Scratch& scratch, std::vector<int32_t>
   return kNoError;
 }
 
+void Bpe::Characters(std::string_view piece, std::vector<int32_t>* ids) const {
+  ids->clear();
+  const char* const end = piece.data() + piece.size();
+  for (const char* p = piece.data(); p < end;) {
+    const uint32_t size = ReadCodePoint(p, end).size;
+    if (auto it = characters_.find(std::string_view(p, size)); it != characters_.end()) {
+      ids->push_back(it->second);
+    } else {
+      for (uint32_t i = 0; i < size; ++i) ids->push_back(byte_ids_[static_cast<uint8_t>(p[i])]);
+    }
+    p += size;
+  }
+}
+
 bool Bpe::Symbols(std::string_view piece, std::vector<int32_t>* ids, size_t* bad) const {
+  if (!parts_.byte_ids.empty()) {
+    Characters(piece, ids);
+    return true;
+  }
   ids->resize(piece.size());
   size_t count = 0;
   bool unknown_before = false;

@@ -1,4 +1,5 @@
-// Byte-level BPE: the ids of a text, exactly, in time that is near linear in its length whatever it holds.
+// BPE over bytes or characters: the ids of a text, exactly, in time that is near linear in its length whatever it
+// holds.
 //
 // A text is cut into pieces by the split pattern; each piece is looked up in a cache of recent pieces and merged when
 // it is not there: short pieces by scanning for the lowest rank, long ones with a heap, O(n log n).
@@ -44,13 +45,15 @@ class Bpe {
   // Ids of one piece into scratch.ids; their number, or 0 when a byte has no token (*bad is its offset).
   size_t Merge(std::string_view piece, Scratch& scratch, size_t* bad) const;
   bool Symbols(std::string_view piece, std::vector<int32_t>* ids, size_t* bad) const;
+  void Characters(std::string_view piece, std::vector<int32_t>* ids) const;
   size_t MergeShort(Scratch& scratch) const;
   size_t MergeLong(Scratch& scratch) const;
 
   const TokenizerParts& parts_;
   PairRanks pairs_;
   std::array<int32_t, 256> byte_ids_;
-  absl::flat_hash_map<std::string_view, int32_t> pieces_;  // whole pieces, where merges are ignored for them
+  absl::flat_hash_map<std::string_view, int32_t> characters_;  // tokens of one character, where symbols are such
+  absl::flat_hash_map<std::string_view, int32_t> pieces_;      // whole pieces, where merges are ignored for them
 };
 
 }  // namespace quern

@@ -7,6 +7,7 @@
 #include "base/status_macros.h"
 #include "base/thread_pool.h"
 #include "data/tokenizer/nfc.h"
+#include "data/tokenizer/sentencepiece_bpe.h"
 #include "data/tokenizer/tokenizer_impl.h"
 
 namespace quern {
@@ -28,6 +29,13 @@ absl::Status NoToken(std::string_view text, size_t at, const char* of_what) {
 }
 
 }  // namespace
+
+std::optional<std::string> Tokenizer::Impl::Normalize(std::string_view part) const {
+  if (parts.dummy_prefix) {
+    return absl::StrCat(" ", parts.metaspace ? MetaspaceToSpace(part) : std::string(part));
+  }
+  return parts.nfc ? NormalizeNfc(part) : std::nullopt;
+}
 
 Tokenizer::Impl::Plan Tokenizer::Impl::MakePlan(std::string_view text, bool parse_special) const {
   Plan plan;
@@ -53,8 +61,8 @@ Tokenizer::Impl::Plan Tokenizer::Impl::MakePlan(std::string_view text, bool pars
     }
   };
   split(raw[parse_special], text, [&](std::string_view part) {
-    std::optional<std::string> nfc = parts.nfc ? NormalizeNfc(part) : std::nullopt;
-    if (nfc.has_value()) part = plan.normalized.emplace_back(*std::move(nfc));
+    std::optional<std::string> other = Normalize(part);
+    if (other.has_value()) part = plan.normalized.emplace_back(*std::move(other));
     split(normalized[parse_special], part, cut);
   });
   return plan;

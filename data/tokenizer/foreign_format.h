@@ -6,8 +6,7 @@
 
 namespace quern {
 
-// What `bytes` look like: "a GGUF file", "a SentencePiece model" or "a tokenizer.bin of llama2.c"; "" for anything
-// else.
+// What `bytes` look like: "a GGUF file" or "a SentencePiece model"; "" for anything else.
 std::string_view ForeignFormat(std::string_view bytes);
 
 }  // namespace quern

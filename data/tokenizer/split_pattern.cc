@@ -107,6 +107,9 @@ std::vector<std::string_view> SplitPieces(std::string_view text, SplitPattern pa
     case SplitPattern::kNone:
       AppendPieces<SplitPattern::kNone>(text, &pieces);
       break;
+    case SplitPattern::kWords:
+      AppendPieces<SplitPattern::kWords>(text, &pieces);
+      break;
     case SplitPattern::kGpt2:
       AppendPieces<SplitPattern::kGpt2>(text, &pieces);
       break;

@@ -18,6 +18,7 @@ namespace quern {
 
 enum class SplitPattern {
   kNone,    // not cut: the whole text is one piece
+  kWords,   // before each stretch of spaces: SentencePiece's, where no token reaches across (sentencepiece_bpe.h)
   kGpt2,    // GPT-2's: contractions, words, numbers and symbols, each with the space before it
   kCl100k,  // GPT-4's, as tiktoken has it: numbers of up to three digits, newlines, white space at the end in one piece
   kLlama3,  // the same as tokenizer.json files have it: white space at the end is cut after its last newline
@@ -25,14 +26,14 @@ enum class SplitPattern {
   kO200k,   // GPT-4o's: words by upper and lower case, contractions belong to the word
 };
 
-// "gpt2", ...; "" for kNone.
+// "gpt2", ...; "" for kNone and kWords, which no file names.
 std::string_view Name(SplitPattern pattern);
 // The pattern of that name; nothing for another.
 std::optional<SplitPattern> SplitPatternByName(std::string_view name);
 std::vector<std::string> SplitPatternNames();
 // The pattern whose regular expression is exactly `regex`, in any of the spellings in use.
 std::optional<SplitPattern> SplitPatternByRegex(std::string_view regex);
-// The regular expression, as written into tokenizer.json. Not for kNone.
+// The regular expression, as written into tokenizer.json. Not for kNone and kWords.
 std::string_view SplitRegex(SplitPattern pattern);
 
 // The end of the piece that starts at `p` < `end`. `end` is the end of the text (or of the part between two added

@@ -158,6 +158,13 @@ inline const char* UpperWord(const CharClasses& classes, const char* p, const ch
   return q == p ? nullptr : SkipAny(classes, q, end, kLowerish);
 }
 
+// Spaces and what follows them, up to the next space.
+inline const char* WordEnd(const char* p, const char* end) {
+  while (p < end && *p == ' ') ++p;
+  while (p < end && *p != ' ') ++p;
+  return p;
+}
+
 inline const char* O200kEnd(const CharClasses& classes, const char* p, const char* end) {
   const CharClasses::Char c = classes.Read(p, end);
   const char* q = p + c.size;
@@ -189,6 +196,7 @@ const char* PieceEnd(const CharClasses& classes, const char* p, const char* end)
   if constexpr (kPattern == SplitPattern::kCl100k) return Gpt4End<3, true>(classes, p, end);
   if constexpr (kPattern == SplitPattern::kLlama3) return Gpt4End<3, false>(classes, p, end);
   if constexpr (kPattern == SplitPattern::kQwen2) return Gpt4End<1, false>(classes, p, end);
+  if constexpr (kPattern == SplitPattern::kWords) return WordEnd(p, end);
   if constexpr (kPattern == SplitPattern::kO200k) return O200kEnd(classes, p, end);
   return end;
 }

@@ -26,7 +26,13 @@ size_t IncompletePrefix(std::string_view text) {
 
 std::string StreamDecoder::Push(int32_t id) {
   if (options_.skip_special && tokenizer_.IsSpecial(id)) return "";
-  held_ += tokenizer_.TokenBytes(id);
+  std::string_view bytes = tokenizer_.TokenBytes(id);
+  if (!begun_ && !tokenizer_.IsSpecial(id)) {
+    begun_ = true;
+    const bool drop = tokenizer_.drops_first_space() && !options_.continues;
+    if (drop && bytes.substr(0, 1) == " ") bytes.remove_prefix(1);
+  }
+  held_ += bytes;
   std::string text;
   const char* const end = held_.data() + held_.size();
   const char* p = held_.data();
@@ -49,6 +55,7 @@ std::string StreamDecoder::Push(int32_t id) {
 std::string StreamDecoder::Finish() {
   const bool incomplete = !held_.empty();
   held_.clear();
+  begun_ = false;
   return incomplete ? kReplacement : "";
 }
 

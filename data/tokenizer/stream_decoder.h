@@ -16,6 +16,7 @@ class StreamDecoder {
  public:
   struct Options {
     bool skip_special = true;  // special tokens give no text
+    bool continues = false;    // text stands before the first id, so that a space at its start is part of the text
   };
 
   explicit StreamDecoder(Tokenizer tokenizer) : StreamDecoder(std::move(tokenizer), Options{}) {}
@@ -29,7 +30,8 @@ class StreamDecoder {
  private:
   Tokenizer tokenizer_;
   Options options_;
-  std::string held_;  // at most three bytes: the beginning of a character
+  bool begun_ = false;  // a token that is not special has come
+  std::string held_;    // at most three bytes: the beginning of a character
 };
 
 }  // namespace quern

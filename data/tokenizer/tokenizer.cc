@@ -7,7 +7,6 @@
 #include "base/log.h"
 #include "base/sha256.h"
 #include "base/status_macros.h"
-#include "data/tokenizer/nfc.h"
 #include "data/tokenizer/tokenizer_impl.h"
 #include "data/tokenizer/tokenizer_json.h"
 
@@ -42,7 +41,7 @@ Tokenizer::Impl::Impl(TokenizerParts given) : parts(std::move(given)) {
     special[token.id] = token.special;
     if (!token.normalized) continue;
     AddedToken& copy = normalized_tokens.emplace_back(token);
-    if (parts.nfc) copy.content = NormalizeNfc(copy.content).value_or(copy.content);
+    copy.content = Normalize(copy.content).value_or(copy.content);
   }
   for (const bool parse_special : {false, true}) {
     std::vector<const AddedToken*> as_given, as_normalized;
@@ -107,7 +106,9 @@ absl::StatusOr<std::string> Tokenizer::Decode(std::span<const int32_t> ids) cons
       return absl::InvalidArgumentError(absl::StrCat(
           "id ", ids[i], " at index ", i, " is no token's; this tokenizer has ids 0 to ", vocab_size() - 1, "."));
     }
-    text += TokenBytes(ids[i]);
+    std::string_view bytes = TokenBytes(ids[i]);
+    if (i == 0 && drops_first_space() && bytes.substr(0, 1) == " ") bytes.remove_prefix(1);
+    text += bytes;
   }
   return text;
 }
@@ -130,6 +131,7 @@ int64_t Tokenizer::vocab_size() const { return impl_->parts.tokens.size(); }
 std::optional<int32_t> Tokenizer::bos_id() const { return impl_->parts.bos_id; }
 std::optional<int32_t> Tokenizer::eos_id() const { return impl_->parts.eos_id; }
 bool Tokenizer::adds_bos() const { return impl_->parts.adds_bos; }
+bool Tokenizer::drops_first_space() const { return impl_->parts.dummy_prefix; }
 const std::vector<AddedToken>& Tokenizer::added_tokens() const { return impl_->parts.added_tokens; }
 bool Tokenizer::IsSpecial(int32_t id) const { return HasToken(id) && impl_->special[id]; }
 int64_t Tokenizer::merge_count() const { return static_cast<int64_t>(impl_->parts.merges.size()); }

@@ -1,4 +1,4 @@
-// Text to token ids and back: byte-level BPE, symbols by code point ("char") and bytes ("byte").
+// Text to token ids and back: BPE (byte-level, or SentencePiece's), symbols by code point ("char") and bytes ("byte").
 //
 // A Tokenizer is read from Hugging Face's tokenizer.json (or made by the trainers in bpe_train.h and char_tokenizer.h),
 // never changes afterwards, may be used by any number of threads at once, and is cheap to copy: copies share.
@@ -54,10 +54,11 @@ struct LoadOptions {
 
 class Tokenizer {
  public:
-  // `path`: a tokenizer.json, a folder that holds one, or tiktoken ranks (lines of "BASE64 RANK", with
-  // options.pattern). BOS and EOS come from tokenizer_config.json or config.json in the same folder, else from the
-  // names that are usual for them. Errors: those of ReadFile; InvalidArgument, naming what was found, for a file that
-  // is malformed or asks for something that is not supported (another model, normaliser or pre-tokeniser).
+  // `path`: a tokenizer.json, a folder that holds one, a tokenizer file of llama2.c, or tiktoken ranks (lines of
+  // "BASE64 RANK", with options.pattern). BOS and EOS come from tokenizer_config.json or config.json in the same
+  // folder, else from the names that are usual for them. Errors: those of ReadFile; InvalidArgument, naming what was
+  // found, for a file that is malformed or asks for something that is not supported (another model, normaliser or
+  // pre-tokeniser).
   static absl::StatusOr<Tokenizer> Load(const std::string& path, const LoadOptions& options = {});
   // `json` is the text of a tokenizer.json; `what` names it in errors.
   static absl::StatusOr<Tokenizer> FromJson(std::string_view json, std::string_view what = "tokenizer.json");
@@ -76,8 +77,9 @@ class Tokenizer {
   absl::Status EncodePieces(std::string_view text, const EncodeOptions& options,
                             const std::function<absl::Status(std::span<const int32_t> ids)>& take) const;
 
-  // The tokens' bytes, one after another, special tokens included; half characters stay half. InvalidArgument for an id
-  // without a token.
+  // The tokens' bytes, one after another, special tokens included; half characters stay half. Where encoding puts a
+  // space before the text (drops_first_space), one at the start of the first token is taken away again; behind BOS it
+  // stays, as in Hugging Face. InvalidArgument for an id without a token.
   absl::StatusOr<std::string> Decode(std::span<const int32_t> ids) const;
   // "" for an id without a token (a model's padded vocabulary has such).
   std::string_view TokenBytes(int32_t id) const;
@@ -92,10 +94,14 @@ class Tokenizer {
   std::optional<int32_t> eos_id() const;
   // Whether texts begin with BOS by the tokenizer's own account: its post-processor or `add_bos_token` says so.
   bool adds_bos() const;
+  // Whether a space at the start of a text's first token is no part of the text: Encode put it there, as SentencePiece
+  // does.
+  bool drops_first_space() const;
   const std::vector<AddedToken>& added_tokens() const;  // by id
   bool IsSpecial(int32_t id) const;
   int64_t merge_count() const;
-  // How text is cut before merging: "gpt2", "llama3", ...; "" where it is not cut (byte) or cut by code point (char).
+  // How text is cut before merging: "gpt2", "llama3", ...; "" where it is not cut (byte, SentencePiece's BPE) or cut by
+  // code point (char).
   std::string_view pattern() const;
 
   // The tokenizer.json that this tokenizer was read from, or would be read from; ends with a newline.

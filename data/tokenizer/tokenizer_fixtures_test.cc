@@ -201,14 +201,63 @@ TEST_F(TokenizerFixtures, TrainingGivesTheReferenceMerges) {
   }
 }
 
+// Llama 2's vocabulary, as Hugging Face has it and as llama2.c has it.
+TEST_F(TokenizerFixtures, Llama2) {
+  const Tokenizer& json = Load("tokenizer/llama2/tokenizer.json");
+  const Tokenizer& bin = Load("tokenizer/llama2/tokenizer.bin");
+  const auto written = Tokenizer::FromJson(bin.json());
+  ASSERT_TRUE(written.ok()) << written.status();
+  const std::string text = Read("corpora/wikitext-2/valid.txt").substr(0, 300000) + Read("text/mars_chinese.utf8.txt") +
+                           Read("text/mars_arabic.utf8.txt") + "a    b                           c\n\n\t\t d   ";
+  const Ids ids = *bin.Encode(text);
+  for (const Tokenizer* tokenizer : {&json, &bin, &*written}) {
+    EXPECT_EQ(tokenizer->vocab_size(), 32000);
+    EXPECT_EQ(tokenizer->bos_id(), 1);
+    EXPECT_EQ(tokenizer->eos_id(), 2);
+    EXPECT_TRUE(tokenizer->adds_bos());
+    CheckVectors(*tokenizer, "llama-spm");
+    EXPECT_EQ(*tokenizer->Encode(text), ids);
+    EXPECT_EQ(*tokenizer->Decode(ids), text);
+  }
+}
+
+TEST_F(TokenizerFixtures, Llama2AsTransformersTestsIt) {
+  const Json known = *ParseJson(Read("tokenizer/hf/llama_encoded.json"), "llama_encoded.json");
+  const Tokenizer& tokenizer = Load("tokenizer/llama2/tokenizer.json");
+  const std::string text = known["text"].get<std::string>();
+  const Ids ids = *tokenizer.Encode(text, {.add_special = true});
+  EXPECT_EQ(ids, known["token_ids"].get<Ids>());
+  EXPECT_EQ(*tokenizer.Decode(ids), known["decoded_text"].get<std::string>());
+}
+
+// stories260K's: run.c's own ids.
+TEST_F(TokenizerFixtures, Tok512) {
+  const Tokenizer& bin = Load("weights/tok512.bin");
+  const auto json = Tokenizer::FromJson(bin.json());
+  ASSERT_TRUE(json.ok()) << json.status();
+  const Json reference = *ParseJson(Read("weights/stories260K.reference.json"), "reference");
+  for (const Tokenizer* tokenizer : {&bin, &*json}) {
+    EXPECT_EQ(tokenizer->vocab_size(), 512);
+    for (const Json& known : reference["texts"]) {
+      const std::string text = known["text"];
+      const Ids ids = known["token_ids_with_bos"];
+      EXPECT_EQ(*tokenizer->Encode(text, {.add_bos = true}), ids);
+      EXPECT_EQ(*tokenizer->Encode(text, {.add_special = true}), ids);
+      EXPECT_EQ(*tokenizer->Decode(std::span(ids).subspan(1)), text);
+      EXPECT_EQ(*tokenizer->Decode(ids), "<s> " + text);
+    }
+    const std::string text = Read("corpora/wikitext-2/valid.txt").substr(0, 200000) + Read("text/UTF-8-test_kuhn.txt");
+    EXPECT_EQ(*tokenizer->Decode(*tokenizer->Encode(text)), text);
+    EXPECT_EQ(*tokenizer->Encode(text), *bin.Encode(text));
+  }
+}
+
 TEST_F(TokenizerFixtures, OtherFormatsAreRefusedByName) {
   const std::map<std::string, std::string> refused = {
       {"tokenizer/gguf/ggml-vocab-gpt-2.gguf", "is a GGUF file"},
       {"negative/gguf/example_v1_FUGG.gguf", "example_v1_FUGG.gguf"},
       {"tokenizer/llama2/tokenizer.model", "is a SentencePiece model"},
       {"tokenizer/sentencepiece/test_model.model", "is a SentencePiece model"},
-      {"tokenizer/llama2/tokenizer.bin", "is a tokenizer.bin of llama2.c"},
-      {"tokenizer/llama2/tokenizer.json", "byte_fallback (as SentencePiece makes it) is not supported"},
       {"tokenizer/gpt2/r50k_base.tiktoken", "--pattern"},
       {"tokenizer/gpt2/encoder.json", "has no `model` object"},
       {"tokenizer/gpt2/vocab.bpe", "vocab.bpe"},

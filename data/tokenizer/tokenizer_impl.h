@@ -32,6 +32,8 @@ struct Tokenizer::Impl {
   explicit Impl(TokenizerParts given);
   Impl(const Impl&) = delete;
 
+  // What normalisation makes of a part between added tokens; nothing where that is the part itself.
+  std::optional<std::string> Normalize(std::string_view part) const;
   // Added tokens out of `text`, normalisation, safe parts.
   Plan MakePlan(std::string_view text, bool parse_special) const;
   // The ids of one piece of work. kNoError or the offset in it of what has no token.

@@ -1,6 +1,7 @@
 // tokenizer.json, the format of Hugging Face's `tokenizers` library.
 //
-// Read: model BPE over bytes (pre-tokeniser ByteLevel, alone or after a Split by one of the patterns of
+// Read: model BPE with byte_fallback, in the one form that Hugging Face's converter gives Llama 1 and 2
+// (sentencepiece_bpe.h). Model BPE over bytes (pre-tokeniser ByteLevel, alone or after a Split by one of the patterns of
 // split_pattern.h; decoder ByteLevel; normaliser none or NFC; `ignore_merges`, `unk_token`, `fuse_unk`), and model
 // WordLevel over single characters (Split by [\s\S], decoder Fuse). Merges are pairs or "a b" strings. Post-processors:
 // ByteLevel, TemplateProcessing (`single`), RobertaProcessing, BertProcessing, and Sequences of them. `truncation` and

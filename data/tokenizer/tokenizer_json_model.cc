@@ -1,4 +1,5 @@
 // The `model` of a tokenizer.json: vocabulary and merges.
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -7,6 +8,7 @@
 #include "base/status_macros.h"
 #include "data/tokenizer/byte_alphabet.h"
 #include "data/tokenizer/char_class.h"
+#include "data/tokenizer/sentencepiece_bpe.h"
 #include "data/tokenizer/tokenizer_json.h"
 
 namespace quern {
@@ -53,6 +55,34 @@ TokenTable ToBytes(const TokenTable& strings) {
   return tokens;
 }
 
+// The same for SentencePiece's strings: U+2581 is a space, and <0x0A> a byte, whose id goes into `byte_ids`. All 256
+// must be there. Ids of tokens with a plain space go into `decode_only`.
+absl::StatusOr<TokenTable> ToText(const TokenTable& strings, const std::string& what, std::vector<int32_t>* byte_ids,
+                                  std::vector<int32_t>* decode_only) {
+  TokenTable tokens;
+  std::vector<int32_t> ids(256, -1);
+  for (int64_t id = 0; id < strings.size(); ++id) {
+    if (!strings.Has(id)) continue;
+    // Text never holds a space when it is looked up: the normaliser has made it U+2581.
+    if (strings.Bytes(id).find(' ') != std::string_view::npos) decode_only->push_back(static_cast<int32_t>(id));
+    const std::optional<uint8_t> byte = ByteOfName(strings.Bytes(id));
+    if (byte.has_value()) {
+      const char c = static_cast<char>(*byte);
+      tokens.Set(id, {&c, 1});
+      ids[*byte] = static_cast<int32_t>(id);
+    } else {
+      tokens.Set(id, MetaspaceToSpace(strings.Bytes(id)));
+    }
+  }
+  for (int byte = 0; byte < 256; ++byte) {
+    if (ids[byte] >= 0) continue;
+    return Refuse(what, absl::StrCat("model BPE with byte_fallback, but without the token ",
+                                     NameOfByte(static_cast<uint8_t>(byte)), "; all 256 bytes must be there"));
+  }
+  *byte_ids = std::move(ids);
+  return tokens;
+}
+
 absl::StatusOr<std::pair<std::string_view, std::string_view>> ReadPair(const Json& merge, size_t rank,
                                                                        const std::string& what) {
   std::string_view left, right;
@@ -74,13 +104,21 @@ absl::StatusOr<std::pair<std::string_view, std::string_view>> ReadPair(const Jso
   return std::pair{left, right};
 }
 
-absl::Status ReadMerges(const Json& model, const std::string& what, const Vocab& vocab, std::vector<BpeMerge>* merges) {
+// `skip_spaces`: merges of tokens with a plain space are left out. They are never reached, and written as "a b" they
+// have no one meaning.
+absl::Status ReadMerges(const Json& model, const std::string& what, const Vocab& vocab, bool skip_spaces,
+                        std::vector<BpeMerge>* merges) {
   auto it = model.find("merges");
   if (it == model.end() || !it->is_array()) return Refuse(what, "model.merges is not an array of pairs");
   merges->reserve(it->size());
   std::string joined;
   for (size_t rank = 0; rank < it->size(); ++rank) {
-    ASSIGN_OR_RETURN(const auto pair, ReadPair((*it)[rank], rank, what));
+    const Json& merge = (*it)[rank];
+    if (skip_spaces && merge.is_string()) {
+      const std::string& both = merge.get_ref<const std::string&>();
+      if (std::count(both.begin(), both.end(), ' ') > 1) continue;
+    }
+    ASSIGN_OR_RETURN(const auto pair, ReadPair(merge, rank, what));
     joined.assign(pair.first);
     joined.append(pair.second);
     int32_t ids[3];
@@ -120,18 +158,21 @@ absl::Status ReadUnknown(const Json& model, const std::string& what, const Vocab
 }
 
 absl::Status ReadBpe(const Json& model, const std::string& what, TokenizerParts* parts) {
-  if (auto it = model.find("byte_fallback"); it != model.end() && *it == true) {
-    return Refuse(what, "model BPE with byte_fallback (as SentencePiece makes it) is not supported; byte-level BPE is");
-  }
   for (const char* field : {"dropout", "continuing_subword_prefix", "end_of_word_suffix"}) {
     RETURN_IF_ERROR(CheckUnset(model, what, field));
   }
   TokenTable strings;
   ASSIGN_OR_RETURN(const Vocab vocab, ReadVocab(model, what, &strings));
-  RETURN_IF_ERROR(ReadMerges(model, what, vocab, &parts->merges));
+  ASSIGN_OR_RETURN(const bool byte_fallback, JsonBoolOr(model, "byte_fallback", absl::StrCat(what, ": model"), false));
+  RETURN_IF_ERROR(ReadMerges(model, what, vocab, /*skip_spaces=*/byte_fallback, &parts->merges));
   RETURN_IF_ERROR(ReadUnknown(model, what, vocab, parts));
   ASSIGN_OR_RETURN(parts->ignore_merges, JsonBoolOr(model, "ignore_merges", absl::StrCat(what, ": model"), false));
   ASSIGN_OR_RETURN(parts->fuse_unk, JsonBoolOr(model, "fuse_unk", absl::StrCat(what, ": model"), false));
+  if (byte_fallback) {
+    if (parts->ignore_merges) return Refuse(what, "model.ignore_merges is not supported with byte_fallback");
+    ASSIGN_OR_RETURN(parts->tokens, ToText(strings, what, &parts->byte_ids, &parts->decode_only));
+    return absl::OkStatus();
+  }
   parts->tokens = ToBytes(strings);
   bool bytes_only = parts->merges.empty() && vocab.size() == 256;
   for (int id = 0; id < 256 && bytes_only; ++id) {

@@ -3,6 +3,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "data/tokenizer/sentencepiece_bpe.h"
 #include "data/tokenizer/tokenizer_json.h"
 
 namespace quern {
@@ -23,9 +24,13 @@ class Reader {
     if (!model.is_object()) return Refuse("has no `model` object: this is not a tokenizer.json");
     RETURN_IF_ERROR(tokenizer_json_internal::ReadModel(model, what_, &parts_));
     RETURN_IF_ERROR(ReadAddedTokens());
-    RETURN_IF_ERROR(ReadNormalizer());
-    RETURN_IF_ERROR(ReadPreTokenizer());
-    RETURN_IF_ERROR(ReadDecoder());
+    if (!parts_.byte_ids.empty()) {
+      RETURN_IF_ERROR(ReadSentencePiece());
+    } else {
+      RETURN_IF_ERROR(ReadNormalizer());
+      RETURN_IF_ERROR(ReadPreTokenizer());
+      RETURN_IF_ERROR(ReadDecoder());
+    }
     return ReadPostProcessor(Field(root_, "post_processor"));
   }
 
@@ -66,6 +71,7 @@ class Reader {
 
   absl::Status ReadAddedTokens();
   absl::Status AddToken(const Json& entry, int64_t greatest, std::set<std::string>* contents);
+  absl::Status ReadSentencePiece();
   absl::Status ReadNormalizer();
   absl::Status ReadPreTokenizer();
   absl::Status ReadSplit(const Json& split);
@@ -128,6 +134,21 @@ absl::Status Reader::ReadAddedTokens() {
       return Refuse(absl::StrCat("added_tokens: two tokens have the id ", parts_.added_tokens.back().id));
     }
   }
+  return absl::OkStatus();
+}
+
+// What stands around a model with byte_fallback: one form, as Hugging Face's converter writes it for Llama 1 and 2.
+absl::Status Reader::ReadSentencePiece() {
+  const std::pair<const char*, Json> kWanted[] = {
+      {"normalizer", SentencePieceNormalizer()}, {"pre_tokenizer", Json()}, {"decoder", SentencePieceDecoder()}};
+  for (const auto& wanted : kWanted) {
+    const Json& found = Field(root_, wanted.first);
+    if (found == wanted.second) continue;
+    return Refuse(absl::StrCat(wanted.first, " ", Shown(found), " is not supported with byte_fallback; ",
+                               Shown(wanted.second), " is"));
+  }
+  parts_.dummy_prefix = parts_.metaspace = true;
+  parts_.pattern = WordPattern(parts_);
   return absl::OkStatus();
 }
 

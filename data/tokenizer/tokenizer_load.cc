@@ -1,10 +1,12 @@
 // Tokenizer::Load: which file of a folder, which format, and what its neighbours say about BOS and EOS.
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
+#include "base/foreign_file.h"
 #include "base/json.h"
 #include "base/status_macros.h"
 #include "base/suggest.h"
 #include "data/tokenizer/foreign_format.h"
+#include "data/tokenizer/llama2c_tokenizer.h"
 #include "data/tokenizer/tiktoken.h"
 #include "data/tokenizer/tokenizer.h"
 #include "data/tokenizer/tokenizer_json.h"
@@ -77,11 +79,23 @@ absl::StatusOr<SplitPattern> PatternOption(const LoadOptions& options) {
 absl::StatusOr<Tokenizer> Tokenizer::Load(const std::string& path, const LoadOptions& options) {
   const std::string file = IsFolder(path) ? JoinPath(path, "tokenizer.json") : path;
   ASSIGN_OR_RETURN(std::string bytes, ReadFile(file, kLargestFile));
+  if (const ForeignFile* foreign = FindForeignFile(bytes)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(file, " is ", std::string(foreign->name), ", not a tokenizer. ", std::string(foreign->mend)));
+  }
   if (const std::string_view format = ForeignFormat(bytes); !format.empty()) {
     return absl::InvalidArgumentError(
         absl::StrCat(file, " is ", std::string(format),
-                     ", which is not supported as a tokenizer. Give a tokenizer.json with "
-                     "byte-level BPE, or tiktoken ranks with --pattern."));
+                     ", which is not supported as a tokenizer. Give a tokenizer.json with BPE, "
+                     "llama2.c's tokenizer.bin, or tiktoken ranks with --pattern."));
+  }
+  if (LooksLikeLlama2cTokenizer(bytes)) {
+    if (!options.pattern.empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--pattern is for tiktoken ranks; ", file, " is a tokenizer file of llama2.c. Leave it out."));
+    }
+    ASSIGN_OR_RETURN(TokenizerParts parts, ReadLlama2cTokenizer(bytes, file));
+    return FromParts(std::move(parts));
   }
   if (LooksLikeTiktoken(bytes)) {
     if (options.pattern.empty()) {

@@ -311,7 +311,7 @@ TEST_F(TokenizerLoad, OtherFormatsAreRefusedByName) {
   const std::map<std::string, std::string> files = {
       {std::string("GGUF\3\0\0\0", 8), "is a GGUF file"},
       {std::string("\x0A\x0E\x0A\x05<unk>\x15\0\0\0\0\x18\2", 16), "is a SentencePiece model"},
-      {std::string("\2\0\0\0\0\0\0\0\2\0\0\0ab\0\0\0\0\1\0\0\0c", 23), "is a tokenizer.bin of llama2.c"},
+      {std::string("\2\0\0\0\0\0\0\0\2\0\0\0ab\0\0\0\0\1\0\0\0c", 23), "as a tokenizer file of llama2.c, token 2"},
       {"", "not valid JSON"},
       {"plain text", "not valid JSON"},
       {std::string(1000, '\0'), "ranks"},

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "absl/strings/str_cat.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/status_macros.h"
 #include "kernels/cross_entropy/cross_entropy.h"
@@ -18,9 +19,9 @@ namespace {
 
 using Ids = std::vector<int32_t>;
 
-absl::Status CheckSequence(const LanguageModel& model, const Ids& ids, size_t index) {
+absl::Status CheckSequence(const LanguageModel& model, const Ids& ids, size_t index, bool windows) {
   if (ids.empty()) return absl::InvalidArgumentError(absl::StrCat("sequence ", index, " is empty."));
-  if (static_cast<int64_t>(ids.size()) > model.max_positions()) {
+  if (!windows && static_cast<int64_t>(ids.size()) > model.max_positions()) {
     return absl::InvalidArgumentError(absl::StrCat("sequence ", index, " has ", ids.size(), " tokens; the model has ",
                                                    model.max_positions(), " positions."));
   }
@@ -32,18 +33,26 @@ absl::Status CheckSequence(const LanguageModel& model, const Ids& ids, size_t in
   return absl::OkStatus();
 }
 
+// The stretch of a sequence that the model reads at once: all of it, or a window.
+struct Stretch {
+  size_t sequence = 0, begin = 0;
+};
+
 // Collects what logits say of the tokens that follow, whatever pieces they come in.
 class Scorer {
  public:
-  Scorer(std::span<const Ids> sequences, const LogitsSink& sink) : sequences_(sequences), sink_(sink) {
+  Scorer(std::span<const Ids> sequences, std::vector<Stretch> stretches, const LogitsSink& sink)
+      : sequences_(sequences), stretches_(std::move(stretches)), sink_(sink) {
     for (const Ids& ids : sequences) {
       scores_.emplace_back();
       scores_.back().logprobs.assign(ids.size(), std::numeric_limits<float>::quiet_NaN());
     }
   }
 
-  // logits: f32 [rows, V], the rows [first, first + rows) of sequence s.
-  void Take(size_t s, size_t first, const Tensor& logits) {
+  // logits: f32 [rows, V], the rows [first, first + rows) of a stretch.
+  void Take(size_t stretch, size_t first, const Tensor& logits) {
+    const size_t s = stretches_[stretch].sequence;
+    first += stretches_[stretch].begin;
     const Ids& ids = sequences_[s];
     std::vector<int32_t> targets;
     for (size_t t = first; t < first + static_cast<size_t>(logits.dim(0)); ++t) {
@@ -65,14 +74,20 @@ class Scorer {
 
  private:
   std::span<const Ids> sequences_;
+  std::vector<Stretch> stretches_;
   const LogitsSink& sink_;
   std::vector<SequenceScore> scores_;
 };
+
+absl::Status CheckInterrupt() {
+  return Interrupted() ? absl::CancelledError("interrupted; nothing was written") : absl::OkStatus();
+}
 
 absl::Status ScoreWhole(LanguageModel& model, std::span<const Ids> sequences, const ScoreOptions& options,
                         Scorer& scorer) {
   NoGrad no_grad;
   for (size_t begin = 0; begin < sequences.size();) {
+    RETURN_IF_ERROR(CheckInterrupt());
     Ids tokens, lengths;
     size_t end = begin;
     while (end < sequences.size() &&
@@ -111,6 +126,7 @@ absl::Status ScoreCached(LanguageModel& model, std::span<const Ids> sequences, i
   ASSIGN_OR_RETURN(std::unique_ptr<KvCache> cache, KvCache::Create(model, blocks * flights));
   std::vector<InFlight> in_flight;
   for (size_t next = 0; next < sequences.size() || !in_flight.empty();) {
+    RETURN_IF_ERROR(CheckInterrupt());
     // One newcomer a step, so that pieces and single rows of different sequences meet in a batch.
     if (next < sequences.size() && static_cast<int64_t>(in_flight.size()) < flights) {
       in_flight.push_back(
@@ -149,18 +165,33 @@ absl::StatusOr<std::vector<SequenceScore>> Score(LanguageModel& model, std::span
   if (options.batch_tokens < 1 || options.batch_size < 1 || options.chunk < 1) {
     return absl::InvalidArgumentError("batch_tokens, batch_size and chunk must be at least 1.");
   }
-  for (size_t i = 0; i < sequences.size(); ++i) RETURN_IF_ERROR(CheckSequence(model, sequences[i], i));
-  Scorer scorer(sequences, sink);
+  if (options.window < 0 || options.window > model.max_positions()) {
+    return absl::InvalidArgumentError(absl::StrCat("window is ", options.window, "; it must be from 0 to the model's ",
+                                                   model.max_positions(), " positions."));
+  }
+  std::vector<Stretch> stretches;
+  std::vector<Ids> read;  // of each stretch
+  for (size_t i = 0; i < sequences.size(); ++i) {
+    const Ids& ids = sequences[i];
+    RETURN_IF_ERROR(CheckSequence(model, ids, i, options.window > 0));
+    const size_t window = options.window > 0 ? static_cast<size_t>(options.window) : ids.size();
+    for (size_t begin = 0; begin < ids.size(); begin += window) {
+      stretches.push_back({i, begin});
+      const auto first = ids.begin() + static_cast<int64_t>(begin);
+      read.emplace_back(first, first + static_cast<int64_t>(std::min(window, ids.size() - begin)));
+    }
+  }
+  Scorer scorer(sequences, std::move(stretches), sink);
   if (sequences.empty()) return scorer.Finish();
   switch (options.path) {
     case ScorePath::kTrain:
-      RETURN_IF_ERROR(ScoreWhole(model, sequences, options, scorer));
+      RETURN_IF_ERROR(ScoreWhole(model, read, options, scorer));
       break;
     case ScorePath::kCached:
-      RETURN_IF_ERROR(ScoreCached(model, sequences, /*together=*/1, options.chunk, /*decode_from=*/1, scorer));
+      RETURN_IF_ERROR(ScoreCached(model, read, /*together=*/1, options.chunk, /*decode_from=*/1, scorer));
       break;
     case ScorePath::kEngine:
-      RETURN_IF_ERROR(ScoreCached(model, sequences, options.batch_size, options.chunk, /*decode_from=*/0.5, scorer));
+      RETURN_IF_ERROR(ScoreCached(model, read, options.batch_size, options.chunk, /*decode_from=*/0.5, scorer));
       break;
   }
   return scorer.Finish();

@@ -24,10 +24,13 @@ struct ScoreOptions {
   int32_t batch_tokens = 2048;  // rows per forward (kTrain)
   int32_t batch_size = 8;       // sequences together (kEngine)
   int32_t chunk = 64;           // tokens per chunk (kCached, kEngine)
+  // 0: each sequence is read as a whole. Else as windows of so many tokens, [0, window), [window, 2 * window), ...; a
+  // window's last row speaks of the first token of the next. So eval's mode "token" cuts texts (eval/windows.h).
+  int64_t window = 0;
 };
 
 struct SequenceScore {
-  std::vector<float> logprobs;  // [T]; entry t is log p(ids[t] | ids[<t]); entry 0 is NaN (nothing precedes it)
+  std::vector<float> logprobs;  // [T]; entry t is log p(ids[t] | those before it in its window); entry 0 is NaN
   double sum = 0;               // of entries 1..T-1, added in order in f64
 };
 
@@ -36,7 +39,8 @@ struct SequenceScore {
 using LogitsSink = std::function<void(int64_t sequence, int64_t first_row, const Tensor& logits)>;
 
 // ResourceExhausted: the logits of a batch do not fit in memory. InvalidArgument: a sequence is empty, longer than the
-// model's positions, or holds a token out of range (says which, where).
+// model's positions (without a window), or holds a token out of range (says which, where). Cancelled after an
+// interrupt.
 absl::StatusOr<std::vector<SequenceScore>> Score(LanguageModel& model, std::span<const std::vector<int32_t>> sequences,
                                                  const ScoreOptions& options, const LogitsSink& sink = {});
 

@@ -94,6 +94,33 @@ TEST(ScoreTest, RefusesBadSequencesByNumber) {
   EXPECT_TRUE(Score(*model, std::vector<Ids>{Ids(256, 1)}, {.path = ScorePath::kCached}).ok());
 }
 
+// What eval's mode "token" asks for, to the bit.
+TEST(ScoreTest, LongSequencesAreReadInWindows) {
+  std::unique_ptr<LanguageModel> model = SmallModel("llama");
+  constexpr int64_t kWindow = 70, kWindows = 5;
+  const std::vector<Ids> texts = {RandomIds(kWindow * kWindows + 1, 97, 1), {3}, RandomIds(kWindow + 1, 97, 2)};
+  const Ids& ids = texts[0];
+  Tensor x = Tensor::Of(Ids(ids.begin(), ids.end() - 1), {kWindow * kWindows});
+  Tensor y = Tensor::Of(Ids(ids.begin() + 1, ids.end()), {kWindow * kWindows});
+  const LossSum expected = EvaluateWindows(*model, x, y, kWindow, 2);
+  for (ScorePath path : {ScorePath::kTrain, ScorePath::kCached, ScorePath::kEngine}) {
+    std::vector<int> rows(ids.size(), 0);
+    const auto scores = Score(*model, texts, {.path = path, .batch_tokens = 150, .chunk = 9, .window = kWindow},
+                              [&](int64_t sequence, int64_t first, const Tensor& logits) {
+                                for (int64_t i = 0; sequence == 0 && i < logits.dim(0); ++i) {
+                                  ++rows[static_cast<size_t>(first + i)];
+                                }
+                              });
+    ASSERT_TRUE(scores.ok()) << scores.status();
+    EXPECT_EQ(-(*scores)[0].sum, expected.nats);
+    EXPECT_TRUE(std::isnan((*scores)[0].logprobs[0]));
+    EXPECT_EQ(rows, std::vector<int>(ids.size(), 1));
+    EXPECT_EQ((*scores)[1].logprobs.size(), 1u);
+    EXPECT_LT((*scores)[2].logprobs[kWindow], 0);
+  }
+  EXPECT_EQ(Score(*model, texts, {.window = 257}).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
 TEST(EvaluateWindowsTest, SumsInOrderWhateverTheBatch) {
   std::unique_ptr<LanguageModel> model = SmallModel("llama");
   constexpr int64_t kBlock = 70, kWindows = 5;

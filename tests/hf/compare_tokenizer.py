@@ -8,7 +8,9 @@ A development check: not part of `bazel test`, because it needs packages from Py
 
 What is compared, over English, Arabic, Chinese, French and Russian text and random Unicode:
   - tokenizer.json files that quern trains (bpe, char, byte), opened by `tokenizers`: ids, and text from ids;
-  - tokenizer.json files of others (GPT-NeoX, phi-2), read by both;
+  - tokenizer.json files of others (GPT-NeoX, phi-2, Llama 2), read by both;
+  - llama2.c's tokenizer files (tok512.bin, Llama 2's): read by quern, and by `tokenizers` as the tokenizer.json that
+    `quern convert` writes for them;
   - tiktoken ranks (r50k, cl100k, Llama 3), read by both, under each split pattern.
 Prints a line for each; exit status 1 if any id differs.
 """
@@ -65,12 +67,14 @@ class Quern:
     def __init__(self, binary):
         self.binary = binary
 
-    def run(self, args, lines):
-        data = "".join(json.dumps(line) + "\n" for line in lines).encode()
-        out = subprocess.run([self.binary, "tokenizer", *args], input=data, capture_output=True, check=False)
+    def run_verb(self, args, data=b""):
+        out = subprocess.run([self.binary, *args], input=data, capture_output=True, check=False)
         if out.returncode != 0:
-            sys.exit(f"quern tokenizer {' '.join(args)}: exit {out.returncode}\n{out.stderr.decode()}")
+            sys.exit(f"quern {' '.join(args)}: exit {out.returncode}\n{out.stderr.decode()}")
         return out.stdout
+
+    def run(self, args, lines):
+        return self.run_verb(["tokenizer", *args], "".join(json.dumps(line) + "\n" for line in lines).encode())
 
     def encode(self, path, texts, *flags):
         out = self.run(["encode", "--tokenizer", str(path), "--jsonl", *flags], texts).decode()
@@ -126,6 +130,30 @@ def main():
         theirs = tokenizers.Tokenizer.from_file(str(path))
         ok &= report(path.parent.name + "/tokenizer.json", some, quern.encode(path, some),
                      [theirs.encode(t, add_special_tokens=False).ids for t in some])
+
+    # U+2581 is a space in tokenizer.json, and itself to llama2.c.
+    plain = [t for t in texts if "\u2581" not in t] + [" " * n + "a" + " " * (40 - n) for n in range(40)]
+    path = fixtures / "tokenizer/llama2/tokenizer.json"
+    llama2 = json.loads(path.read_text())  # with three merges of tokens with plain spaces, which `tokenizers` refuses
+    llama2["model"]["merges"] = [merge for merge in llama2["model"]["merges"] if merge.count(" ") == 1]
+    theirs = tokenizers.Tokenizer.from_str(json.dumps(llama2))
+    expected = [theirs.encode(t, add_special_tokens=False).ids for t in plain]
+    ok &= report("llama2/tokenizer.json", plain, quern.encode(path, plain), expected)
+    ok &= report("llama2/tokenizer.bin", plain, quern.encode(fixtures / "tokenizer/llama2/tokenizer.bin", plain), expected)
+    stories = fixtures / "weights/stories260K.bin"
+    with tempfile.TemporaryDirectory() as folder:
+        path = fixtures / "weights/tok512.bin"
+        quern.run_verb(["convert", "--input", str(stories), "--tokenizer", str(path), "--output", folder + "/model"])
+        theirs = tokenizers.Tokenizer.from_file(folder + "/model/tokenizer.json")
+        for special in [True, False]:
+            flags = ["--add_special"] if special else []
+            ids = quern.encode(path, plain, *flags)
+            ok &= report(f"tok512.bin converted{', with BOS' if special else ''}", plain, ids,
+                         [theirs.encode(t, add_special_tokens=special).ids for t in plain])
+            decoded = quern.decode(folder + "/model", ids)
+            same = decoded == "".join(theirs.decode_batch(ids, skip_special_tokens=False))
+            print(f"{'same' if same else 'DIFFERENT':9}  tok512.bin converted: text from ids")
+            ok &= same
 
     for name, pattern, regex in [("gpt2/r50k_base.tiktoken", "gpt2", GPT2),
                                  ("tiktoken/cl100k_base.tiktoken", "cl100k", CL100K),
