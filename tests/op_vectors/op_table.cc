@@ -54,7 +54,7 @@ constexpr struct {
     {"DynamicQuantizeLinear", "no integers with scale and zero point; block formats belong to GGUF"},
     {"Momentum", "the optimizer is AdamW"},
     {"QuantizeLinear", "no integers with scale and zero point; block formats belong to GGUF"},
-    {"TopK", "the sampler keeps the k most probable tokens unsorted, and gives one of them"},
+    {"TopK", "the sampler orders tokens for itself; no operation returns a top k"},
     {"Where", "no selection by a condition"},
 };
 

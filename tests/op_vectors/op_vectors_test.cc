@@ -140,6 +140,11 @@ TEST(OpVectorsTest, SkipsWhatItDoesNotKnow) {
   attribute.Write({Floats({1}, {1})}, Floats({1}, {1}));
   skipped(attribute, "no temperature in Softmax");
 
+  Folder escape("escape");
+  escape.Node("\x1b[2J\n\xaa", 0);
+  escape.Write({}, {});
+  skipped(escape, "no operation \\x1b[2J\\n");
+
   Folder domain("domain");
   domain.Node("Softmax", 1)->set_domain("com.example");
   domain.Write({Floats({1}, {1})}, Floats({1}, {1}));

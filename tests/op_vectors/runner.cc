@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -145,7 +146,9 @@ OpResult RunOpTest(const std::string& folder) {
   OpResult result;
   result.name = Basename(folder);
   const absl::Status status = Run(folder, result);
-  result.reason = std::string(status.message());
+  // Names from a file may hold anything, and a terminal obeys some of it.
+  result.op_type = absl::Utf8SafeCHexEscape(result.op_type);
+  result.reason = absl::Utf8SafeCHexEscape(std::string(status.message()));
   result.verdict = status.ok()                                         ? OpVerdict::kPass
                    : status.code() == absl::StatusCode::kUnimplemented ? OpVerdict::kSkip
                                                                        : OpVerdict::kFail;

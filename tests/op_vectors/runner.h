@@ -26,8 +26,8 @@ OpResult RunOpTest(const std::string& folder);
 // `folder` where it is a test, else the tests in it, in order of name. NotFound where there are none.
 absl::StatusOr<std::vector<std::string>> FindOpTests(const std::string& folder);
 
-// The command: op_vectors [--isa SET] [--by_operator] DIR. Returns the exit status: 0; 1 on a FAIL; 2 for a wrong command
-// line; 3 where DIR holds no test that can be read; 4 where the processor lacks the instruction set.
+// The command: op_vectors [--isa SET] [--by_operator] DIR. Returns the exit status: 0; 1 on a FAIL; 2 for a wrong
+// command line; 3 where DIR holds no test that can be read; 4 where the processor lacks the instruction set.
 int OpVectorsMain(const std::vector<std::string>& args, std::ostream& out, std::ostream& err);
 
 }  // namespace quern
