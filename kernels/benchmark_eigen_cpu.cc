@@ -26,11 +26,12 @@ struct Rows {
   Row y() const { return {args.y + n * args.cols, args.cols}; }
 };
 
-void GeluTanhBackward(const Rows& r) {
-  ConstRow x = r.b();
-  Row y = r.y();
+void GeluTanhWithDerivative(const Rows& r) {
+  ConstRow x = r.a();
+  Row y = r.y(), slope(r.args.second + r.n * r.args.cols, r.args.cols);
   y = (x * (kTanhLinear + kTanhCubic * x.square())).tanh();
-  y = r.a() * 0.5f * ((1 + y) + x * (1 - y.square()) * (kTanhLinear + 3 * kTanhCubic * x.square()));
+  slope = 0.5f * ((1 + y) + x * (1 - y.square()) * (kTanhLinear + 3 * kTanhCubic * x.square()));
+  y = 0.5f * x * (1 + y);
 }
 
 void Softmax(const Rows& r) {
@@ -86,8 +87,8 @@ void EigenRows(EigenOp op, const EigenArgs& args, int64_t begin, int64_t end) {
       case EigenOp::kGeluTanh:
         r.y() = 0.5f * r.a() * (1 + (r.a() * (kTanhLinear + kTanhCubic * r.a().square())).tanh());
         break;
-      case EigenOp::kGeluTanhBackward:
-        GeluTanhBackward(r);
+      case EigenOp::kGeluTanhWithDerivative:
+        GeluTanhWithDerivative(r);
         break;
       case EigenOp::kSilu:
         r.y() = r.a() / (1 + (-r.a()).exp());
