@@ -1,6 +1,6 @@
 // From ONNX operators to Quern's kernels, one file per family. An adapter views, transposes, slices, concatenates and
-// prepares scalars and masks; the operation itself is computed by the public functions of kernels/ (float16: tensor/io),
-// as a model would call them. op_table.cc says which operator goes where.
+// prepares scalars and masks; the operation itself is computed by the public functions of kernels/ (float16:
+// tensor/io), as a model would call them. op_table.cc says which operator goes where.
 #ifndef QUERN_TESTS_OP_VECTORS_ADAPTERS_H_
 #define QUERN_TESTS_OP_VECTORS_ADAPTERS_H_
 

@@ -20,7 +20,7 @@ absl::StatusOr<std::vector<std::optional<int>>> Places(const Names& names, const
     for (int i = 0; i < values.size(); ++i) {
       if (values[i].name() == name) place = i;
     }
-    if (!name.empty() && !place) return Skip(absl::StrCat("\"", name, "\" is a constant inside the graph"));
+    if (!name.empty() && !place) return Skip(absl::StrCat(name, " is a constant inside the graph"));
     places.push_back(name.empty() ? std::nullopt : place);
   }
   return places;

@@ -50,7 +50,7 @@ constexpr struct {
     {"Clip", "gradients are clipped by their norm; nothing clamps elements"},
     {"CumSum", "no running sums along an axis"},
     {"DequantizeLinear", "no integers with scale and zero point; block formats belong to GGUF"},
-    {"Dropout", "which elements are dropped is each implementation's own affair"},
+    {"Dropout", "every implementation drops elements of its own choice"},
     {"DynamicQuantizeLinear", "no integers with scale and zero point; block formats belong to GGUF"},
     {"Momentum", "the optimizer is AdamW"},
     {"QuantizeLinear", "no integers with scale and zero point; block formats belong to GGUF"},
