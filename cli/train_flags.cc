@@ -77,6 +77,7 @@ std::string Hint(const Field* field) {
   if (EndsWith(name, "_dir")) return "D";
   if (name == "model_name") return "BASE";
   if (name == "tokenizer") return "P|char|byte";
+  if (name == "report_to") return "none|tensorboard";
   if (name == "resume_from_checkpoint") return "auto|P";
   return "NAME";
 }

@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <numeric>
 #include <string>
 #include <thread>
 
@@ -54,6 +55,7 @@ TrainConfig KillRun(const std::string& folder, const std::string& name) {
   config.set_save_steps(5);
   config.set_eval_steps(6);
   config.set_save_total_limit(2);
+  config.set_report_to("tensorboard");
   config.mutable_model()->mutable_llama()->set_hidden_size(64);
   return config;
 }
@@ -80,6 +82,9 @@ TEST(TrainKill, ResumedRunsEndInTheSameBytes) {
     kill(pid, SIGKILL);
     killed += Wait(pid) == 128 + SIGKILL;
     ASSERT_EQ(Wait(Start(config)), 0) << *ReadFile(config.output_dir() + ".log");
+    std::vector<int64_t> steps(90);
+    std::iota(steps.begin(), steps.end(), 1);
+    EXPECT_EQ(EventSteps(config.output_dir()), steps);
     auto found = Digests(config.output_dir());
     for (const auto& [path, digest] : expected) EXPECT_EQ(found[path], digest) << path;
     for (const auto& [path, digest] : found) {

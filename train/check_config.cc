@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "base/suggest.h"
 #include "train/schedule.h"
 #include "train/train.h"
 
@@ -82,12 +83,19 @@ absl::Status CheckRates(const TrainConfig& c) {
   return ParseScheduleKind(c.lr_scheduler()).status();
 }
 
+absl::Status CheckReport(const TrainConfig& c) {
+  if (c.report_to() == "none" || c.report_to() == "tensorboard") return absl::OkStatus();
+  return Bad(absl::StrCat("--report_to is none or tensorboard; got \"", c.report_to(), "\".",
+                          DidYouMean(c.report_to(), {"none", "tensorboard"})));
+}
+
 }  // namespace
 
 absl::Status CheckTrainConfig(const TrainConfig& config) {
   RETURN_IF_ERROR(CheckFiles(config));
   RETURN_IF_ERROR(CheckCounts(config));
-  return CheckRates(config);
+  RETURN_IF_ERROR(CheckRates(config));
+  return CheckReport(config);
 }
 
 }  // namespace quern

@@ -1,9 +1,5 @@
 #include "train/metrics_log.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <utility>
 
 #include "base/file.h"
@@ -35,16 +31,8 @@ absl::StatusOr<MetricsLog> MetricsLog::Open(const std::string& path, int64_t las
   }
   const std::string kept = KeptRows(text, last_step);
   if (kept != text || text.empty()) RETURN_IF_ERROR(WriteFileAtomic(path, kept));
-  int fd = open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
-  if (fd < 0) return FileError(errno, "opening", path);
-  return MetricsLog(path, fd);
-}
-
-MetricsLog::MetricsLog(MetricsLog&& other) noexcept
-    : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)) {}
-
-MetricsLog::~MetricsLog() {
-  if (fd_ >= 0) close(fd_);
+  ASSIGN_OR_RETURN(AppendFile file, AppendFile::Open(path));
+  return MetricsLog(std::move(file));
 }
 
 absl::Status MetricsLog::Append(const MetricsRow& row) {
@@ -55,21 +43,7 @@ absl::Status MetricsLog::Append(const MetricsRow& row) {
                {"learning_rate", row.learning_rate},
                {"grad_norm", row.grad_norm},
                {"tokens_per_second", row.tokens_per_second}};
-  const std::string line = WriteJsonLine(json) + "\n";
-  const off_t end = lseek(fd_, 0, SEEK_END);
-  for (size_t done = 0; done < line.size();) {
-    ssize_t wrote = write(fd_, line.data() + done, line.size() - done);
-    if (wrote < 0 && errno == EINTR) continue;
-    if (wrote < 0) {
-      absl::Status status = FileError(errno, "writing", path_);
-      if (ftruncate(fd_, end) != 0) return FileError(errno, "shortening", path_);
-      return status;
-    }
-    done += static_cast<size_t>(wrote);
-  }
-  return absl::OkStatus();
+  return file_.Append(WriteJsonLine(json) + "\n");
 }
-
-absl::Status MetricsLog::Sync() { return fsync(fd_) == 0 ? absl::OkStatus() : FileError(errno, "writing", path_); }
 
 }  // namespace quern

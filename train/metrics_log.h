@@ -5,9 +5,11 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "train/append_file.h"
 
 namespace quern {
 
@@ -25,20 +27,16 @@ class MetricsLog {
  public:
   // Keeps the rows of steps up to `last_step` and drops the others, whole or torn: a resumed run writes them again.
   static absl::StatusOr<MetricsLog> Open(const std::string& path, int64_t last_step);
-  MetricsLog(MetricsLog&& other) noexcept;
-  MetricsLog& operator=(MetricsLog&&) = delete;
-  ~MetricsLog();
 
   // A row is written whole or, after an error, not at all.
   absl::Status Append(const MetricsRow& row);
   // To the disk: before a checkpoint says that these steps are done.
-  absl::Status Sync();
+  absl::Status Sync() { return file_.Sync(); }
 
  private:
-  MetricsLog(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
+  explicit MetricsLog(AppendFile file) : file_(std::move(file)) {}
 
-  std::string path_;
-  int fd_;
+  AppendFile file_;
 };
 
 }  // namespace quern

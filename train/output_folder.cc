@@ -21,6 +21,7 @@ constexpr const char* kOfARun[] = {"quern/run.json",
                                    "quern/verdict.json",
                                    "quern/metrics.jsonl",
                                    "quern/settings.txtpb",
+                                   "quern/tensorboard",
                                    "checkpoints",
                                    "model.safetensors",
                                    "model.safetensors.index.json",
@@ -80,7 +81,7 @@ absl::StatusOr<OutputFolder> OutputFolder::Claim(const std::string& path, UsedFo
     return absl::UnavailableError(
         absl::StrCat("--output_dir ", path, ": another quern train is writing there; wait for it, or choose another"));
   }
-  for (const char* name : {"", "quern", "quern/tokens", "checkpoints"}) {
+  for (const char* name : {"", "quern", "quern/tensorboard", "quern/tokens", "checkpoints"}) {
     RETURN_IF_ERROR(RemoveTemporaries(JoinPath(path, name)));
   }
   return folder;

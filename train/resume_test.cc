@@ -4,6 +4,7 @@
 #include <csignal>
 #include <filesystem>
 #include <functional>
+#include <numeric>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
@@ -77,6 +78,27 @@ TEST_F(Resume, FromAPathDropsWhatCameLater) {
   TrainConfig config = KilledAfter(9, "path");
   config.set_resume_from_checkpoint(StepFolder(config.output_dir(), 6));
   ExpectSameEnd(config, 6);
+}
+
+TEST_F(Resume, TensorBoardShowsEachStepOnce) {
+  TrainConfig config = whole_;
+  config.set_report_to("tensorboard");
+  config.set_output_dir(JoinPath(folder_, "events"));
+  ASSERT_TRUE(Train(config).ok());
+  std::vector<int64_t> all(12);
+  std::iota(all.begin(), all.end(), 1);
+  EXPECT_EQ(EventSteps(config.output_dir()), all);
+  for (int64_t step : {9, 4}) {
+    config.set_resume_from_checkpoint(StepFolder(config.output_dir(), step));
+    ASSERT_TRUE(Train(config).ok());
+    EXPECT_EQ(EventSteps(config.output_dir()), all);
+  }
+  // A run without it takes its rows back all the same: what is shown is never of another run.
+  config.set_resume_from_checkpoint(StepFolder(config.output_dir(), 6));
+  config.set_report_to("none");
+  ASSERT_TRUE(Train(config).ok());
+  all.resize(6);
+  EXPECT_EQ(EventSteps(config.output_dir()), all);
 }
 
 TEST_F(Resume, CleansUpAfterAKill) {

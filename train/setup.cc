@@ -220,6 +220,7 @@ std::string SettingsText(const TrainConfig& resolved, const ModelConfig& model_c
   // These decide no bit of the result.
   c.clear_gradient_checkpointing();
   c.clear_logging_steps();
+  c.clear_report_to();
   c.clear_save_steps();
   c.clear_save_total_limit();
   std::string text;

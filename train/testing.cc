@@ -10,6 +10,7 @@
 #include "base/rng.h"
 #include "base/sha256.h"
 #include "gtest/gtest.h"
+#include "train/event_file.h"
 
 namespace quern {
 namespace {
@@ -61,6 +62,7 @@ std::map<std::string, std::string> Digests(const std::string& folder) {
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {
     if (!entry.is_regular_file()) continue;
     const std::string path = fs::relative(entry.path(), folder).string();
+    if (path.rfind("quern/tensorboard/", 0) == 0) continue;
     if (path != "quern/metrics.jsonl") {
       digests[path] = *Sha256File(entry.path().string());
       continue;
@@ -73,6 +75,22 @@ std::map<std::string, std::string> Digests(const std::string& folder) {
     digests[path] = Sha256(rows);
   }
   return digests;
+}
+
+std::vector<int64_t> EventSteps(const std::string& output_dir) {
+  const std::string folder = JoinPath(output_dir, "quern/tensorboard");
+  absl::StatusOr<std::vector<std::string>> names = ListFolder(folder);
+  CHECK_OK(names.status());
+  std::vector<int64_t> steps;
+  for (const std::string& name : *names) {
+    absl::StatusOr<EventFile> file = ReadEventFile(JoinPath(folder, name));
+    CHECK_OK(file.status());
+    CHECK_EQ(file->intact_bytes, *FileSize(JoinPath(folder, name))) << name;
+    for (const EventFile::Record& record : file->records) {
+      if (record.event.has_summary()) steps.push_back(record.event.step());
+    }
+  }
+  return steps;
 }
 
 std::vector<Json> MetricsRows(const std::string& output_dir) {

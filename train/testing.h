@@ -22,8 +22,11 @@ std::string SmallText(size_t bytes, uint64_t seed);
 TrainConfig SmallRun(const std::string& folder, const std::string& name);
 
 // Every file below `folder`, by its path from there, with its sha256; of metrics.jsonl, that of the rows without their
-// rates.
+// rates; without TensorBoard's files, which hold times.
 std::map<std::string, std::string> Digests(const std::string& folder);
+
+// Steps of the scalars in quern/tensorboard, in the order in which TensorBoard reads them. CHECKs that no tail is torn.
+std::vector<int64_t> EventSteps(const std::string& output_dir);
 
 std::vector<Json> MetricsRows(const std::string& output_dir);
 

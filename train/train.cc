@@ -29,6 +29,7 @@
 #include "train/schedule.h"
 #include "train/setup.h"
 #include "train/smoke_check.h"
+#include "train/tensorboard_log.h"
 #include "train/train_step.h"
 
 namespace quern {
@@ -177,6 +178,11 @@ class TrainingRun {
     ASSIGN_OR_RETURN(MetricsLog metrics,
                      MetricsLog::Open(JoinPath(config_.output_dir(), "quern/metrics.jsonl"), state_.step));
     metrics_.emplace(std::move(metrics));
+    const std::string events = JoinPath(config_.output_dir(), "quern/tensorboard");
+    RETURN_IF_ERROR(CutEventFiles(events, state_.step));
+    if (config_.report_to() != "tensorboard") return absl::OkStatus();
+    ASSIGN_OR_RETURN(TensorBoardLog tensorboard, TensorBoardLog::Open(events, state_.step));
+    tensorboard_.emplace(std::move(tensorboard));
     return absl::OkStatus();
   }
 
@@ -271,6 +277,7 @@ class TrainingRun {
     progress->Update(state_.step, Note(*row));
     if (last || row->eval_loss || state_.step == 1 || due(config_.logging_steps())) {
       RETURN_IF_ERROR(metrics_->Append(*row));
+      if (tensorboard_) RETURN_IF_ERROR(tensorboard_->Append(*row));
       steps_since_row_ = 0;
       seconds_at_row_ = stepping_seconds_;
     }
@@ -300,6 +307,7 @@ class TrainingRun {
 
   absl::Status Save() {
     RETURN_IF_ERROR(metrics_->Sync());
+    if (tensorboard_) RETURN_IF_ERROR(tensorboard_->Sync());
     RETURN_IF_ERROR(SaveCheckpoint(config_.output_dir(), *model_, *step_, state_));
     saved_step_ = state_.step;
     return PruneCheckpoints();
@@ -369,6 +377,7 @@ class TrainingRun {
   std::optional<std::string> smoke_;
   Json inputs_;
   std::optional<MetricsLog> metrics_;
+  std::optional<TensorBoardLog> tensorboard_;
   TrainerState state_;
   int64_t saved_step_ = 0, previous_step_ = 0, previous_best_ = 0;
   double stepping_seconds_ = 0, seconds_at_row_ = 0;

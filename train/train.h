@@ -6,13 +6,14 @@
 //   OUTPUT_DIR/quern/settings.txtpb   the TrainConfig as resolved, without paths; `--config` takes it
 //   OUTPUT_DIR/quern/metrics.jsonl    a row per logging_steps: step (from 1), tokens, loss, eval_loss (null between
 //                                     evaluations), learning_rate, grad_norm, tokens_per_second
+//   OUTPUT_DIR/quern/tensorboard/     the same rows as event files, with `report_to: "tensorboard"`
 //   OUTPUT_DIR/quern/tokens/          the texts as token ids; made again where missing or changed
 //   OUTPUT_DIR/checkpoints/step-00000500/   model.safetensors, optimizer.safetensors, trainer_state.json, MANIFEST.json
 //
 // Guarantees: the weights depend on texts, tokenizer and settings alone: not on threads, on the vector instruction set
 // (f32; the reference is close, not equal), or on where a run was stopped and resumed. Every file but metrics.jsonl's
-// rates is the same bytes for equal runs. A checkpoint is there whole or not at all. The weights and run.json of
-// OUTPUT_DIR are replaced when the run ends or is interrupted.
+// rates and TensorBoard's is the same bytes for equal runs. A checkpoint is there whole or not at all. The weights and
+// run.json of OUTPUT_DIR are replaced when the run ends or is interrupted.
 #ifndef QUERN_TRAIN_TRAIN_H_
 #define QUERN_TRAIN_TRAIN_H_
 

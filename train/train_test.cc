@@ -86,6 +86,22 @@ TEST(Train, LogsARowAStep) {
   EXPECT_EQ(steps, (std::vector<int64_t>{1, 4, 5, 8, 10, 12}));
 }
 
+TEST(Train, HowItIsComputedAndReportedChangesNoByte) {
+  const std::string folder = FreshFolder("a");
+  TrainConfig plain = SmallRun(folder, "plain"), other = SmallRun(folder, "other");
+  other.set_gradient_checkpointing(true);
+  other.set_report_to("tensorboard");
+  ASSERT_TRUE(Train(plain).ok());
+  ASSERT_TRUE(Train(other).ok());
+  EXPECT_EQ(Digests(other.output_dir()), Digests(plain.output_dir()));
+  EXPECT_FALSE(FileExists(JoinPath(plain.output_dir(), "quern/tensorboard")));
+  EXPECT_EQ(EventSteps(other.output_dir()), std::vector<int64_t>({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}));
+  other.clear_report_to();
+  other.set_overwrite_output_dir(true);
+  ASSERT_TRUE(Train(other).ok());
+  EXPECT_FALSE(FileExists(JoinPath(other.output_dir(), "quern/tensorboard"))) << "of the run that was overwritten";
+}
+
 TEST(Train, EqualRunsGiveEqualBytesAtAnyThreadCountAndInstructionSet) {
   const std::string folder = FreshFolder("a");
   const Isa best = CurrentIsa();
@@ -273,6 +289,7 @@ TEST(Train, FlagsAreCheckedByName) {
   names("learning_rate", [](TrainConfig& c) { c.set_learning_rate(NAN); });
   names("adam_beta2", [](TrainConfig& c) { c.set_adam_beta2(1); });
   names("dropout", [](TrainConfig& c) { c.set_dropout(1); });
+  names("report_to", [](TrainConfig& c) { c.set_report_to("tensorbord"); });
   names("lr_scheduler", [](TrainConfig& c) { c.set_lr_scheduler("cosin"); });
   names("overwrite_output_dir", [](TrainConfig& c) {
     c.set_overwrite_output_dir(true);
