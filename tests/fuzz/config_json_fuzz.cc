@@ -1,4 +1,5 @@
-// A config.json: what is accepted is within bounds, and reads back from what is written of it.
+// A config.json: what is accepted is within bounds, and reads back from what is written of it. (What is written spells
+// out what was left to a default, so that it is what is compared.)
 #include <cstdint>
 
 #include "base/json.h"
@@ -17,8 +18,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   CHECK_OK(architecture.status());
   CHECK_GT((*architecture)->parameter_count(*config), 0);
 
-  auto again = quern::ModelConfigFromJson(quern::ModelConfigToJson(*config));
+  const quern::Json written = quern::ModelConfigToJson(*config);
+  auto again = quern::ModelConfigFromJson(written);
   CHECK_OK(again.status()) << config->ShortDebugString();
-  CHECK_EQ(again->SerializeAsString(), config->SerializeAsString());
+  CHECK_EQ(quern::WriteJsonLine(quern::ModelConfigToJson(*again)), quern::WriteJsonLine(written));
+  CHECK_EQ((*architecture)->parameter_count(*again), (*architecture)->parameter_count(*config));
   return 0;
 }
