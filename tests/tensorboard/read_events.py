@@ -39,7 +39,7 @@ class TensorBoard:
             self.port = probe.getsockname()[1]
         self.process = subprocess.Popen(
             [os.path.join(os.path.dirname(sys.executable), "tensorboard"), "--logdir", folder, "--port", str(self.port),
-             f"--load_fast={str(fast).lower()}", "--reload_interval=1", "--samples_per_plugin=scalars=0"],
+             f"--load_fast={str(fast).lower()}", "--reload_interval=1", "--samples_per_plugin=scalars=100000"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def get(self, path, **query):
