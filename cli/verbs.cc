@@ -4,7 +4,7 @@ namespace quern::cli {
 
 // One per file of this folder.
 extern const Verb kPrepare, kTokenizerTrain, kTokenizerEncode, kTokenizerDecode, kTokenizerInspect, kTrain, kEval,
-    kGate, kVerify, kServe, kGenerate, kScore, kBench, kConvert;
+    kGate, kVerify, kServe, kGenerate, kScore, kBench, kConvert, kDoctor;
 
 std::span<const Verb* const> Verbs() {
   static constexpr const Verb* kTable[] = {
@@ -27,6 +27,7 @@ std::span<const Verb* const> Verbs() {
       &kScore,
       // The machine.
       &kBench,
+      &kDoctor,
   };
   return kTable;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <functional>
+#include <limits>
 #include <vector>
 
 #include "base/clock.h"
@@ -34,22 +35,27 @@ constexpr double kMostBytes = 256.0 * 1024 * 1024;
 // A thread's share of a round, at most; rounds walk through the whole.
 constexpr int64_t kChunk = 32 * 1024 * 1024;
 
-// The best of some rounds in which every thread of the pool runs body(thread, repeats), in repeats per second.
+// The best of some rounds in which every thread of the pool runs body(thread, repeats), in repeats per second. Whether a
+// round is long enough is judged by its best too: on a busy machine a single one may take a hundred times longer.
 double BestRate(const std::function<void(int64_t thread, int64_t repeats)>& body) {
   const int64_t threads = ThreadPool::Current().threads();
-  auto seconds = [&](int64_t repeats) {
-    double start = MonotonicSeconds();
-    ParallelFor(threads, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t t = begin; t < end; ++t) body(t, repeats);
-    });
-    return MonotonicSeconds() - start;
+  auto best_of_rounds = [&](int64_t repeats) {
+    double best = std::numeric_limits<double>::infinity();
+    for (int round = 0; round < kRounds; ++round) {
+      double start = MonotonicSeconds();
+      ParallelFor(threads, 1, [&](int64_t begin, int64_t end) {
+        for (int64_t t = begin; t < end; ++t) body(t, repeats);
+      });
+      best = std::min(best, MonotonicSeconds() - start);
+    }
+    return best;
   };
   int64_t repeats = 1;
-  double once = seconds(1);
-  while (once < kRoundSeconds / 4) once = seconds(repeats *= 2);
-  repeats = std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(repeats) * kRoundSeconds / once));
-  double best = seconds(repeats);
-  for (int round = 1; round < kRounds; ++round) best = std::min(best, seconds(repeats));
+  double best = best_of_rounds(repeats);
+  while (best < kRoundSeconds / 2) {
+    repeats *= std::clamp<int64_t>(static_cast<int64_t>(kRoundSeconds / std::max(best, 1e-6)), 2, 1000);
+    best = best_of_rounds(repeats);
+  }
   return static_cast<double>(repeats) / best;
 }
 
