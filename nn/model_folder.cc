@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
+#include "base/foreign_file.h"
 #include "base/log.h"
 #include "base/status_macros.h"
 #include "base/suggest.h"
@@ -87,6 +88,10 @@ Json ModelConfigToJson(const ModelConfig& config) {
 }
 
 absl::StatusOr<ModelConfig> ReadModelConfig(const std::string& folder) {
+  if (const ForeignFile* foreign = FindForeignFileAt(folder)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(folder, " is ", std::string(foreign->name), ", not a model folder. ", std::string(foreign->mend)));
+  }
   std::string path = JoinPath(folder, "config.json");
   if (!FileExists(path)) {
     return absl::NotFoundError(

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "base/foreign_file.h"
 #include "base/json.h"
 #include "base/status_macros.h"
 #include "base/suggest.h"
@@ -124,6 +125,10 @@ absl::Status SafetensorsFile::ReadHeader() {
   if (bytes.size() < kLengthBytes) return Damaged(path(), absl::StrCat("only ", bytes.size(), " bytes long"));
   uint64_t length = 0;
   for (size_t i = 0; i < kLengthBytes; ++i) length |= uint64_t{static_cast<unsigned char>(bytes[i])} << (8 * i);
+  if (const ForeignFile* foreign = FindForeignFile(bytes); foreign != nullptr && length > kMaxHeaderBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path(), " is ", std::string(foreign->name), ", not safetensors. ", std::string(foreign->mend)));
+  }
   if (length > bytes.size() - kLengthBytes) {
     return Damaged(path(),
                    absl::StrCat("its header is said to be ", length, " bytes long, in a file of ", bytes.size()));

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
+#include "base/foreign_file.h"
 #include "base/json.h"
 #include "base/sha256.h"
 #include "base/status_macros.h"
@@ -32,6 +33,19 @@ std::string ShardName(size_t shard, size_t shards) {
   return name;
 }
 
+// A folder without weights that are ours may hold others.
+absl::Status NoWeights(const std::string& folder) {
+  std::string message = absl::StrCat(folder, ": neither ", kWeights, " nor ", kIndex, " is in it");
+  const absl::StatusOr<std::vector<std::string>> names = ListFolder(folder);
+  for (const std::string& name : names.ok() ? *names : std::vector<std::string>()) {
+    if (const ForeignFile* foreign = FindForeignFileAt(JoinPath(folder, name))) {
+      return absl::NotFoundError(
+          absl::StrCat(message, "; ", name, " is ", std::string(foreign->name), ". ", std::string(foreign->mend)));
+    }
+  }
+  return absl::NotFoundError(absl::StrCat(message, "; name the folder of a model"));
+}
+
 }  // namespace
 
 absl::StatusOr<SafetensorsModel> SafetensorsModel::Open(const std::string& path) {
@@ -39,10 +53,7 @@ absl::StatusOr<SafetensorsModel> SafetensorsModel::Open(const std::string& path)
   model.path_ = path;
   const bool folder = IsFolder(path);
   if (folder && !FileExists(JoinPath(path, kWeights))) {
-    if (!FileExists(JoinPath(path, kIndex))) {
-      return absl::NotFoundError(
-          absl::StrCat(path, ": neither ", kWeights, " nor ", kIndex, " is in it; name the folder of a model"));
-    }
+    if (!FileExists(JoinPath(path, kIndex))) return NoWeights(path);
     RETURN_IF_ERROR(model.OpenShards(path));
     return model;
   }
