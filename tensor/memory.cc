@@ -1,5 +1,6 @@
 #include "tensor/memory.h"
 
+#include <sanitizer/asan_interface.h>
 #include <sys/mman.h>
 
 #include <bit>
@@ -159,8 +160,21 @@ absl::Status MemoryBudget::Reserve(int64_t bytes, Device device, std::string_vie
 
 namespace memory_internal {
 
-void* Allocate(int64_t bytes, Device device, int64_t* capacity) { return AllocatorOf(device).Allocate(bytes, capacity); }
-void Free(void* data, int64_t bytes, int64_t capacity, Device device) { AllocatorOf(device).Free(data, capacity); }
+// AddressSanitizer sees blocks, not tensors: it is told that what was not asked for, and what waits in the cache, is out
+// of bounds. (These macros are nothing in other builds.)
+void* Allocate(int64_t bytes, Device device, int64_t* capacity) {
+  void* data = AllocatorOf(device).Allocate(bytes, capacity);
+  if (device.is_cpu()) {
+    ASAN_UNPOISON_MEMORY_REGION(data, static_cast<size_t>(bytes));
+    ASAN_POISON_MEMORY_REGION(static_cast<char*>(data) + bytes, static_cast<size_t>(*capacity - bytes));
+  }
+  return data;
+}
+
+void Free(void* data, int64_t bytes, int64_t capacity, Device device) {
+  if (device.is_cpu()) ASAN_POISON_MEMORY_REGION(data, static_cast<size_t>(capacity));
+  AllocatorOf(device).Free(data, capacity);
+}
 
 }  // namespace memory_internal
 }  // namespace quern
