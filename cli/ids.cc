@@ -28,7 +28,7 @@ class Scanner {
     if (AtEnd() || text_[at_] == '-') return false;
     const char* first = text_.data() + at_;
     const auto [end, error] = std::from_chars(first, text_.data() + text_.size(), *id);
-    if (error != std::errc()) return false;
+    if (error != std::errc() || (*first == '0' && end - first > 1)) return false;  // JSON has no 01
     at_ += static_cast<size_t>(end - first);
     return true;
   }

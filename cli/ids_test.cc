@@ -26,7 +26,7 @@ TEST(IdsTest, ArraysReadOneAfterAnother) {
   };
   ASSERT_TRUE(ParseIdArrays("[1, 2]\n[]\r\n [3][4,\n5]\n\n", "in", take).ok());
   EXPECT_EQ(all, (std::vector<Ids>{{1, 2}, {}, {3}, {4, 5}}));
-  for (const char* bad : {"[1 2]", "1", "[1", "[1,]", "[\"a\"]", "[1.0]", "[-1]", "[99999999999]"}) {
+  for (const char* bad : {"[1 2]", "1", "[1", "[1,]", "[\"a\"]", "[1.0]", "[-1]", "[01]", "[99999999999]"}) {
     const absl::Status status = ParseIdArrays(std::string("[1]\n") + bad, "in", take);
     EXPECT_EQ(ExitStatus(status), kInputRefused) << bad;
     EXPECT_EQ(std::string(status.message()).substr(0, 11), "in, line 2:") << bad;
