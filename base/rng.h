@@ -11,7 +11,7 @@ namespace quern {
 
 // What a stream of random numbers is for. Part of the key: two uses of one seed never share numbers.
 // Values are recorded by their effects (weights, orders), so they are never renumbered.
-enum class RngStream : uint32_t { kInit = 1, kDropout = 2, kDataOrder = 3, kSampling = 4, kSplit = 5, kTest = 99 };
+enum class RngStream : uint32_t { kInit = 1, kDropout = 2, kDataOrder = 3, kSampling = 4, kSplit = 5, kResampling = 6, kTest = 99 };
 
 struct RngKey {
   uint64_t seed = 0;

@@ -133,8 +133,8 @@ Flag& Flags::Add(std::string name, Flag::Target target, std::string hint, std::s
   return flags_.emplace_back(std::move(name), std::move(target), std::move(hint), std::move(help));
 }
 
-Flag& Flags::AddPositional(std::string name, std::string* target, std::string hint, std::string help) {
-  positional_ = &Add(std::move(name), target, std::move(hint), std::move(help));
+Flag& Flags::AddPositional(std::string name, Flag::Target target, std::string hint, std::string help) {
+  positional_ = &Add(std::move(name), std::move(target), std::move(hint), std::move(help));
   return *positional_;
 }
 
@@ -160,7 +160,11 @@ absl::Status Flags::Parse(const std::vector<std::string>& args) {
   app.set_help_flag();
   // Raw results: CLI11's own conversions treat "{}" and "[1]" as lists.
   for (const Flag& flag : flags_) app.add_option("--" + flag.name())->expected(1)->allow_extra_args(false)->take_all();
-  CLI::Option* rest = positional_ == nullptr ? nullptr : app.add_option("positional")->expected(1)->take_all();
+  constexpr int kMostPositional = 1 << 16;
+  CLI::Option* rest = nullptr;
+  if (positional_ != nullptr) {
+    rest = app.add_option("positional")->expected(1, positional_->repeated() ? kMostPositional : 1)->take_all();
+  }
   try {
     app.parse(std::vector<std::string>(pairs.rbegin(), pairs.rend()));
   } catch (const CLI::ExtrasError&) {
@@ -176,8 +180,9 @@ absl::Status Flags::Parse(const std::vector<std::string>& args) {
       RETURN_IF_ERROR(flag.Assign(value, Origin::kFlag));
     }
   }
-  if (rest == nullptr || rest->results().empty()) return absl::OkStatus();
-  return positional_->Assign(rest->results().front(), Origin::kFlag);
+  if (rest == nullptr) return absl::OkStatus();
+  for (const std::string& value : rest->results()) RETURN_IF_ERROR(positional_->Assign(value, Origin::kFlag));
+  return absl::OkStatus();
 }
 
 absl::Status Flags::Set(const std::string& assignment) {

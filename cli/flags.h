@@ -72,8 +72,9 @@ class Flags {
  public:
   // `hint` is what --help calls the value; "" makes a switch (of a bool).
   Flag& Add(std::string name, Flag::Target target, std::string hint, std::string help);
-  // An argument without a name: `quern verify M`. One at most; it is also the flag --NAME.
-  Flag& AddPositional(std::string name, std::string* target, std::string hint, std::string help);
+  // An argument without a name: `quern verify M`. One per verb, or with a vector as many as are given: `quern compare A
+  // B`. It is also the flag --NAME.
+  Flag& AddPositional(std::string name, Flag::Target target, std::string hint, std::string help);
 
   absl::Status Parse(const std::vector<std::string>& args);
   // Protobuf text whose fields are named as the flags: `train_ratio: 0.9 dedupe: true`. InvalidArgument names the

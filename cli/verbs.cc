@@ -4,7 +4,7 @@ namespace quern::cli {
 
 // One per file of this folder.
 extern const Verb kPrepare, kTokenizerTrain, kTokenizerEncode, kTokenizerDecode, kTokenizerInspect, kTrain, kEval,
-    kGate, kVerify, kServe, kGenerate, kScore, kBench, kConvert, kDoctor;
+    kGate, kVerify, kServe, kGenerate, kScore, kBench, kConvert, kDoctor, kCompare;
 
 std::span<const Verb* const> Verbs() {
   static constexpr const Verb* kTable[] = {
@@ -21,6 +21,7 @@ std::span<const Verb* const> Verbs() {
       &kEval,
       &kGate,
       &kVerify,
+      &kCompare,
       // Answers.
       &kServe,
       &kGenerate,

@@ -21,6 +21,7 @@
 #include "eval/report.h"
 #include "eval/rouge.h"
 #include "eval/speed.h"
+#include "eval/units.h"
 #include "nn/model_folder.h"
 
 namespace quern {
@@ -74,7 +75,7 @@ class Evaluation {
         output_(OutputPath(options)),
         report_folder_(output_.empty() ? "." : Dirname(output_)),
         report_(NewArtefact("eval")) {
-    for (const char* section : {"metrics", "counts", "settings", "inputs"}) report_[section] = Json::object();
+    for (const char* section : {"metrics", "counts", "settings", "inputs", "units"}) report_[section] = Json::object();
   }
 
   absl::StatusOr<Json> Run(const SpeedProbe& probe) {
@@ -129,6 +130,7 @@ class Evaluation {
                                {"bits_per_byte", result->bits_per_byte()}});
     report_["counts"].update({{"tokens", result->tokens}, {"words", result->words}, {"bytes", result->bytes}});
     report_["sum_logprob"] = -result->nats;
+    report_["units"]["bits_per_byte"] = result->stretches;
     report_["settings"]["text"] = {{"mode", std::string(Name(result->mode))},
                                    {"context", result->context},
                                    {"stride", result->stride},
@@ -156,11 +158,20 @@ class Evaluation {
       settings["max_new_tokens"] = made->max_new_tokens;
       predictions = std::move(made->texts);
     }
-    ASSIGN_OR_RETURN(const RougeScores scores, MeanRouge(references, predictions, options_.stemmer));
+    ASSIGN_OR_RETURN(const std::vector<RougeScores> records, RougeOfRecords(references, predictions, options_.stemmer));
+    const RougeScores scores = MeanRouge(records);
     report_["metrics"].update({{"rouge1", RougeToJson(scores.rouge1)},
                                {"rouge2", RougeToJson(scores.rouge2)},
                                {"rougeL", RougeToJson(scores.rougeL)},
                                {"rougeLsum", RougeToJson(scores.rougeLsum)}});
+    for (const auto& [name, score] : {std::pair<const char*, RougeScore RougeScores::*>{"rouge1", &RougeScores::rouge1},
+                                      {"rouge2", &RougeScores::rouge2},
+                                      {"rougeL", &RougeScores::rougeL},
+                                      {"rougeLsum", &RougeScores::rougeLsum}}) {
+      std::vector<double> values;
+      for (const RougeScores& record : records) values.push_back((record.*score).fmeasure);
+      report_["units"][name] = UnitMeans(values);
+    }
     report_["counts"]["rouge_records"] = references.size();
     report_["settings"]["rouge"] = std::move(settings);
     return absl::OkStatus();

@@ -5,6 +5,8 @@
 //                rouge1, rouge2, rougeL, rougeLsum {precision, recall, fmeasure} (eval/rouge.h), means over the records
 //                speed {prefill_tokens_per_second, decode_tokens_per_second, time_to_first_token} (eval/speed.h)
 //   counts       tokens, words, bytes; rouge_records, truncated_prompts
+//   units        for metrics that `quern compare` tests: their values over parts of what was measured, in order, whose
+//                mean is the metric: bits_per_byte (stretches of the text), rouge1 ... (fmeasure, groups of records)
 //   sum_logprob  nats, over the whole test file
 //   settings     how it was measured: text {mode, context, stride, first_token}, rouge {stemmer, max_new_tokens},
 //                speed {prompt_tokens, new_tokens, samples, engine}

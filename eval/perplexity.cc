@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "base/status_macros.h"
+#include "eval/units.h"
 #include "eval/windows.h"
 #include "kernels/cross_entropy/cross_entropy.h"
 #include "nn/score/score.h"
@@ -69,6 +70,8 @@ class WindowScorer {
   }
 
   double nats() const { return sum_.nats; }
+  // Of every token asked for, in order.
+  const std::vector<float>& losses() const { return losses_; }
 
  private:
   absl::Status AddBatch(const std::vector<int32_t>& ids, std::span<const Window> windows) {
@@ -83,7 +86,7 @@ class WindowScorer {
     RETURN_IF_ERROR(MemoryBudget::Reserve(2 * rows * model_.vocab_size() * SizeOf(DType::kF32), Cpu(),
                                           "logits of a window; a smaller context takes less"));
     const LossSum sum =
-        EvaluateWindows(model_, Tensor::Of(inputs, {rows}), Tensor::Of(targets, {rows}), rows / count, count);
+        EvaluateWindows(model_, Tensor::Of(inputs, {rows}), Tensor::Of(targets, {rows}), rows / count, count, &losses_);
     sum_.nats += sum.nats;
     sum_.tokens += sum.tokens;
     progress_.Update(sum_.tokens, absl::StrCat("loss ", sum_.nats / static_cast<double>(sum_.tokens)));
@@ -93,7 +96,27 @@ class WindowScorer {
   LanguageModel& model_;
   Progress progress_;
   LossSum sum_;
+  std::vector<float> losses_;
 };
+
+// Perplexity::stretches. `nats` is what all tokens cost but the first, if `first` is what that one costs by itself.
+std::vector<double> Stretches(const Tokenizer& tokenizer, const std::vector<int32_t>& ids, std::optional<double> first,
+                              const std::vector<float>& nats, int64_t bytes) {
+  constexpr int64_t kLeastBytes = 64;
+  double length = 0;
+  for (int32_t id : ids) length += static_cast<double>(tokenizer.TokenBytes(id).size());
+  const size_t count = static_cast<size_t>(std::clamp<int64_t>(bytes / kLeastBytes, 1, kMostUnits));
+  std::vector<double> stretches(count, 0.0);
+  double at = 0;
+  for (size_t i = 0; i < ids.size(); ++i) {
+    const double cost = !first.has_value() ? nats[i] : i == 0 ? *first : nats[i - 1];
+    const size_t stretch = length > 0 ? static_cast<size_t>(at / length * static_cast<double>(count)) : 0;
+    stretches[std::min(stretch, count - 1)] += cost;
+    at += static_cast<double>(tokenizer.TokenBytes(ids[i]).size());
+  }
+  for (double& stretch : stretches) stretch *= static_cast<double>(count) / static_cast<double>(bytes) / std::log(2.0);
+  return stretches;
+}
 
 }  // namespace
 
@@ -132,7 +155,9 @@ absl::StatusOr<Perplexity> MeasurePerplexity(LanguageModel& model, const Tokeniz
   }
   const int64_t length = static_cast<int64_t>(ids.size());
   RETURN_IF_ERROR(scorer.Add(ids, CutWindows(length, used.mode, used.context, used.stride)));
+  const std::optional<double> first = prefix.has_value() ? std::nullopt : std::optional<double>(result.nats);
   result.nats += scorer.nats();
+  result.stretches = Stretches(tokenizer, text.ids, first, scorer.losses(), text.bytes);
   return result;
 }
 

@@ -20,6 +20,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "data/tokenizer/tokenizer.h"
@@ -42,6 +43,11 @@ struct Perplexity {
   PerplexityMode mode = PerplexityMode::kToken;
   int64_t context = 0, stride = 0;
   std::string first_token;  // "bos", "eos", "uniform"
+
+  // Bits per byte of equal stretches of the text, in order: at most kMostUnits (eval/units.h). A token counts where it
+  // begins. Their mean is bits_per_byte(), so that two models can be compared stretch by stretch, whatever their
+  // tokenizers.
+  std::vector<double> stretches;
 
   double loss() const { return nats / static_cast<double>(tokens); }
   double perplexity() const;

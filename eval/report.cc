@@ -59,7 +59,7 @@ bool SameModel(const Json& inputs, const Json& other_inputs) {
 Json MergeReports(const Json& earlier, const Json& now) {
   if (!earlier.is_object() || !earlier.contains("inputs") || !SameModel(earlier["inputs"], now["inputs"])) return now;
   Json merged = earlier;
-  for (const char* section : {"metrics", "counts", "settings", "inputs"}) {
+  for (const char* section : {"metrics", "counts", "settings", "inputs", "units"}) {
     if (!merged[section].is_object()) merged[section] = Json::object();
   }
   if (now["inputs"].contains("references")) DropPredictions(merged);

@@ -189,8 +189,8 @@ absl::StatusOr<RougeScores> Rouge(std::string_view reference, std::string_view p
   return scores;
 }
 
-absl::StatusOr<RougeScores> MeanRouge(const std::vector<std::string>& references,
-                                      const std::vector<std::string>& predictions, Stemmer stemmer) {
+absl::StatusOr<std::vector<RougeScores>> RougeOfRecords(const std::vector<std::string>& references,
+                                                        const std::vector<std::string>& predictions, Stemmer stemmer) {
   CHECK_EQ(references.size(), predictions.size());
   const int64_t records = static_cast<int64_t>(references.size());
   std::vector<absl::StatusOr<RougeScores>> scores(references.size(), RougeScores());
@@ -206,20 +206,29 @@ absl::StatusOr<RougeScores> MeanRouge(const std::vector<std::string>& references
     });
     progress.Update(first + count);
   }
-  RougeScores mean;
-  auto add = [records](RougeScore& sum, const RougeScore& score) {
-    sum.precision += score.precision / static_cast<double>(records);
-    sum.recall += score.recall / static_cast<double>(records);
-    sum.fmeasure += score.fmeasure / static_cast<double>(records);
-  };
+  std::vector<RougeScores> result;
   for (size_t i = 0; i < scores.size(); ++i) {
     if (!scores[i].ok()) {
       return absl::InvalidArgumentError(absl::StrCat("record ", i + 1, ": ", scores[i].status().message()));
     }
-    add(mean.rouge1, scores[i]->rouge1);
-    add(mean.rouge2, scores[i]->rouge2);
-    add(mean.rougeL, scores[i]->rougeL);
-    add(mean.rougeLsum, scores[i]->rougeLsum);
+    result.push_back(*scores[i]);
+  }
+  return result;
+}
+
+RougeScores MeanRouge(const std::vector<RougeScores>& records) {
+  const double count = static_cast<double>(records.size());
+  RougeScores mean;
+  auto add = [count](RougeScore& sum, const RougeScore& score) {
+    sum.precision += score.precision / count;
+    sum.recall += score.recall / count;
+    sum.fmeasure += score.fmeasure / count;
+  };
+  for (const RougeScores& scores : records) {
+    add(mean.rouge1, scores.rouge1);
+    add(mean.rouge2, scores.rouge2);
+    add(mean.rougeL, scores.rougeL);
+    add(mean.rougeLsum, scores.rougeLsum);
   }
   return mean;
 }

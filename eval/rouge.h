@@ -33,10 +33,12 @@ std::vector<std::string> RougeTokens(std::string_view text, Stemmer stemmer);
 // InvalidArgument: texts so long that their table would not fit (2^28 cells for two lines; 2^36 for two texts).
 absl::StatusOr<RougeScores> Rouge(std::string_view reference, std::string_view prediction, Stemmer stemmer);
 
-// Means over the records, on the current thread pool. `references` and `predictions` are equally many; errors name the
-// record (from 1). Cancelled after an interrupt.
-absl::StatusOr<RougeScores> MeanRouge(const std::vector<std::string>& references,
-                                      const std::vector<std::string>& predictions, Stemmer stemmer);
+// Of each record, on the current thread pool. `references` and `predictions` are equally many; errors name the record
+// (from 1). Cancelled after an interrupt.
+absl::StatusOr<std::vector<RougeScores>> RougeOfRecords(const std::vector<std::string>& references,
+                                                        const std::vector<std::string>& predictions, Stemmer stemmer);
+
+RougeScores MeanRouge(const std::vector<RougeScores>& records);
 
 }  // namespace quern
 

@@ -81,18 +81,19 @@ TEST(RougeTest, StemmingBringsFormsTogether) {
 }
 
 TEST(RougeTest, MeansAreOverRecords) {
-  const RougeScores mean =
-      MeanRouge({"goodbye", "general kenobi"}, {"hello goodbye", "ankh morpork"}, Stemmer::kNone).value();
+  const RougeScores mean = MeanRouge(
+      RougeOfRecords({"goodbye", "general kenobi"}, {"hello goodbye", "ankh morpork"}, Stemmer::kNone).value());
   ExpectScore(mean.rouge1, 0.25, 0.5, 1.0 / 3);
   SimulateInterrupt(2);
-  EXPECT_TRUE(absl::IsCancelled(MeanRouge({"a"}, {"a"}, Stemmer::kNone).status()));
+  EXPECT_TRUE(absl::IsCancelled(RougeOfRecords({"a"}, {"a"}, Stemmer::kNone).status()));
   SimulateInterrupt(0);
 }
 
 TEST(RougeTest, LinesBeyondAllMeasureAreRefused) {
   std::string line;
   for (int i = 0; i < 20000; ++i) line += "a ";
-  EXPECT_THAT(MeanRouge({"a", line}, {"a", line}, Stemmer::kNone).status().message(), HasSubstr("record 2: two lines"));
+  EXPECT_THAT(RougeOfRecords({"a", line}, {"a", line}, Stemmer::kNone).status().message(),
+              HasSubstr("record 2: two lines"));
 }
 
 // Scores that ROUGE-1.5.5 gave, to five places.

@@ -123,6 +123,66 @@ Json GateToJson(const GateResult& result) {
           {"card", result.card_path}};
 }
 
+std::string FormatComparison(const Comparison& comparison) {
+  const bool many = comparison.runs.size() > 2;
+  Table table;
+  std::vector<std::string> head = {
+      "metric", "baseline", "run", "difference", absl::StrFormat("%g%% interval", 100 * comparison.confidence),
+      "p",      "verdict"};
+  if (many) head.insert(head.begin(), "run");
+  table.Add(head);
+  for (const CompareRow& row : comparison.rows) {
+    std::vector<std::string> cells = {row.metric, absl::StrFormat("%.6g", row.baseline),
+                                      absl::StrFormat("%.6g", row.value),
+                                      absl::StrFormat("%+.4g", row.value - row.baseline)};
+    if (row.test.has_value()) {
+      cells.push_back(absl::StrFormat("%+.4g to %+.4g", row.test->low, row.test->high));
+      cells.push_back(absl::StrFormat("%.4f", row.p_adjusted));
+      cells.push_back(std::string(Name(row.verdict)));
+      if (row.verdict == CompareVerdict::kSame) {
+        absl::StrAppendFormat(&cells.back(), " (%.2g would have been seen)", row.test->detectable);
+      }
+    } else {
+      cells.insert(cells.end(), {"-", "-", row.why_not.empty() ? "-" : "not tested: " + row.why_not});
+    }
+    if (many) cells.insert(cells.begin(), comparison.runs[row.run]);
+    table.Add(std::move(cells));
+  }
+  return absl::StrCat("baseline  ", comparison.runs[0], "\n",
+                      many ? "" : absl::StrCat("run       ", comparison.runs[1], "\n"), "\n", table.Text(), "\n",
+                      comparison.Count(CompareVerdict::kWorse), " worse, ", comparison.Count(CompareVerdict::kBetter),
+                      " better, ", comparison.Count(CompareVerdict::kSame), " without a significant difference\n");
+}
+
+Json ComparisonToJson(const Comparison& comparison) {
+  Json rows = Json::array();
+  for (const CompareRow& row : comparison.rows) {
+    Json json = {{"metric", row.metric},
+                 {"run", row.run},
+                 {"baseline", row.baseline},
+                 {"value", row.value},
+                 {"difference", row.value - row.baseline},
+                 {"interval", nullptr},
+                 {"p", nullptr},
+                 {"p_adjusted", nullptr},
+                 {"detectable", nullptr},
+                 {"verdict", std::string(Name(row.verdict))},
+                 {"why_not", row.why_not}};
+    if (row.test.has_value()) {
+      json.update({{"interval", {row.test->low, row.test->high}},
+                   {"p", row.test->p},
+                   {"p_adjusted", row.p_adjusted},
+                   {"detectable", row.test->detectable}});
+    }
+    rows.push_back(std::move(json));
+  }
+  return {{"runs", comparison.runs},
+          {"confidence", comparison.confidence},
+          {"rows", std::move(rows)},
+          {"better", comparison.Count(CompareVerdict::kBetter)},
+          {"worse", comparison.Count(CompareVerdict::kWorse)}};
+}
+
 std::string FormatLineage(const std::vector<LineageLink>& links) {
   Table table;
   table.Add({"file", "role", "recorded by", "sha256", "result"});

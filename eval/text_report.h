@@ -1,4 +1,4 @@
-// What `quern eval`, `quern gate` and `quern verify` print for people. Plain text, columns aligned, final newline.
+// What `quern eval`, `gate`, `compare` and `verify` print for people. Plain text, columns aligned, final newline.
 #ifndef QUERN_EVAL_TEXT_REPORT_H_
 #define QUERN_EVAL_TEXT_REPORT_H_
 
@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/lineage.h"
+#include "eval/compare.h"
 #include "eval/gate.h"
 
 namespace quern {
@@ -18,6 +19,12 @@ std::string FormatEvaluation(const Json& report);
 std::string FormatGate(const GateResult& result);
 // {passed, result, tests[{test, metric, value, min, max, passed, problem}], verdict, card}.
 Json GateToJson(const GateResult& result);
+
+// A row per metric of each run: values, difference, interval, adjusted p, verdict; then the sum.
+std::string FormatComparison(const Comparison& comparison);
+// {runs[], confidence, rows[{metric, run, baseline, value, difference, interval, p, p_adjusted, detectable, verdict,
+// why_not}], better, worse}; what was not tested has null for interval, p and detectable.
+Json ComparisonToJson(const Comparison& comparison);
 
 // A row per link of the chain, broken ones with their problem, then the sum.
 std::string FormatLineage(const std::vector<LineageLink>& links);

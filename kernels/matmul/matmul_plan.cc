@@ -27,6 +27,8 @@ int64_t EvenBlock(int64_t size, int64_t most, int64_t step) {
 double Cost(const MatmulArgs& args, int64_t rows, int64_t columns) {
   double cost = static_cast<double>(Ceil(rows, 8) * 8 * columns) / 16;
   if (args.panels == nullptr) cost += static_cast<double>(columns);
+  // The other threads' rows of a have to cross over from their caches.
+  if (args.a_k == 1 && columns < Ceil(args.n, kPanel) * kPanel) cost += static_cast<double>(rows);
   if (args.a_k != 1) cost += static_cast<double>(rows * Ceil(columns, kMostColumnsPacking)) / 2;
   return cost;
 }

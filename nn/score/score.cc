@@ -198,7 +198,7 @@ absl::StatusOr<std::vector<SequenceScore>> Score(LanguageModel& model, std::span
 }
 
 LossSum EvaluateWindows(LanguageModel& model, const Tensor& inputs, const Tensor& targets, int64_t block,
-                        int64_t batch_windows) {
+                        int64_t batch_windows, std::vector<float>* each) {
   CHECK(inputs.rank() == 1 && inputs.shape() == targets.shape() && block > 0 && inputs.dim(0) % block == 0 &&
         batch_windows > 0)
       << "EvaluateWindows: i32 [windows * " << block << "] twice; got inputs=" << inputs << ", targets=" << targets;
@@ -211,7 +211,9 @@ LossSum EvaluateWindows(LanguageModel& model, const Tensor& inputs, const Tensor
     Tensor wanted = targets.Slice(0, begin, end), losses = CrossEntropy(logits, wanted);
     for (int64_t i = 0; i < end - begin; ++i) {
       sum.nats += static_cast<double>(losses.data<float>()[i]);
-      sum.tokens += wanted.data<int32_t>()[i] != kIgnoreTarget ? 1 : 0;
+      if (wanted.data<int32_t>()[i] == kIgnoreTarget) continue;
+      ++sum.tokens;
+      if (each != nullptr) each->push_back(losses.data<float>()[i]);
     }
   }
   return sum;

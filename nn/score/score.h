@@ -45,13 +45,14 @@ absl::StatusOr<std::vector<SequenceScore>> Score(LanguageModel& model, std::span
                                                  const ScoreOptions& options, const LogitsSink& sink = {});
 
 // Mean loss in nats over given windows: inputs and targets i32 [windows * block], equal sequences. What training's
-// evaluation and perplexity share: summed in f64 in the order of the windows, whatever the batch.
+// evaluation and perplexity share: summed in f64 in the order of the windows, whatever the batch. `losses`, unless
+// null, receives the loss of every target that counts, in order.
 struct LossSum {
   double nats = 0;
   int64_t tokens = 0;
 };
 LossSum EvaluateWindows(LanguageModel& model, const Tensor& inputs, const Tensor& targets, int64_t block,
-                        int64_t batch_windows);
+                        int64_t batch_windows, std::vector<float>* losses = nullptr);
 
 }  // namespace quern
 
