@@ -160,10 +160,9 @@ absl::Status Flags::Parse(const std::vector<std::string>& args) {
   app.set_help_flag();
   // Raw results: CLI11's own conversions treat "{}" and "[1]" as lists.
   for (const Flag& flag : flags_) app.add_option("--" + flag.name())->expected(1)->allow_extra_args(false)->take_all();
-  constexpr int kMostPositional = 1 << 16;
   CLI::Option* rest = nullptr;
   if (positional_ != nullptr) {
-    rest = app.add_option("positional")->expected(1, positional_->repeated() ? kMostPositional : 1)->take_all();
+    rest = app.add_option("positional")->expected(1)->allow_extra_args(positional_->repeated())->take_all();
   }
   try {
     app.parse(std::vector<std::string>(pairs.rbegin(), pairs.rend()));

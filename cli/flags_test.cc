@@ -117,6 +117,21 @@ TEST_F(FlagsTest, APositionalIsAFlagToo) {
   EXPECT_EQ(flags.Parse({"a", "b"}).message(), "unexpected argument \"b\"");
 }
 
+TEST_F(FlagsTest, APositionalVectorTakesAsManyAsAreGiven) {
+  std::vector<std::string> runs;
+  int32_t steps = 0;
+  Flags flags;
+  flags.AddPositional("run", &runs, "RUN", "folder").Required();
+  flags.Add("steps", &steps, "N", "a number");
+  ASSERT_TRUE(flags.Parse({"a", "--steps", "3", "b", "--", "--c"}).ok());
+  EXPECT_EQ(runs, (std::vector<std::string>{"a", "b", "--c"}));
+  EXPECT_EQ(steps, 3);
+  Flags none;
+  none.AddPositional("run", &runs, "RUN", "folder").Required();
+  ASSERT_TRUE(none.Parse({}).ok());
+  EXPECT_EQ(none.CheckRequired().message(), "RUN is missing");
+}
+
 TEST_F(FlagsTest, AConfigFileCountsLessThanSetAndSetLessThanAFlag) {
   ASSERT_TRUE(flags_.Parse({"--steps", "7", "--stop", "flag"}).ok());
   ASSERT_TRUE(flags_

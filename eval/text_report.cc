@@ -139,7 +139,7 @@ std::string FormatComparison(const Comparison& comparison) {
       cells.push_back(absl::StrFormat("%+.4g to %+.4g", row.test->low, row.test->high));
       cells.push_back(absl::StrFormat("%.4f", row.p_adjusted));
       cells.push_back(std::string(Name(row.verdict)));
-      if (row.verdict == CompareVerdict::kSame) {
+      if (row.verdict == CompareVerdict::kSame && row.test->detectable > 0) {
         absl::StrAppendFormat(&cells.back(), " (%.2g would have been seen)", row.test->detectable);
       }
     } else {
