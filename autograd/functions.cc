@@ -132,10 +132,9 @@ Var LayerNorm(const Var& x, const Var& weight, const Var& bias, float eps) {
 }
 
 Var Gelu(const Var& x, GeluKind kind) {
-  if (!GradEnabled() || !x.requires_grad()) return Gelu(Dense(x), kind);
-  GeluResult r = GeluWithDerivative(Dense(x), kind);
-  return Record("Gelu", r.y, {x},
-                [derivative = r.derivative](const Tensor& dy, Grads& out) { MulTo(dy, derivative, out[0]); });
+  Tensor dense = Dense(x);
+  return Record("Gelu", Gelu(dense, kind), {x},
+                [x = dense, kind](const Tensor& dy, Grads& out) { GeluBackward(dy, x, kind, out[0]); });
 }
 
 Var Silu(const Var& x) {

@@ -26,12 +26,11 @@ struct Rows {
   Row y() const { return {args.y + n * args.cols, args.cols}; }
 };
 
-void GeluTanhWithDerivative(const Rows& r) {
-  ConstRow x = r.a();
-  Row y = r.y(), slope(r.args.second + r.n * r.args.cols, r.args.cols);
+void GeluTanhBackward(const Rows& r) {
+  ConstRow x = r.b();
+  Row y = r.y();
   y = (x * (kTanhLinear + kTanhCubic * x.square())).tanh();
-  slope = 0.5f * ((1 + y) + x * (1 - y.square()) * (kTanhLinear + 3 * kTanhCubic * x.square()));
-  y = 0.5f * x * (1 + y);
+  y = r.a() * 0.5f * ((1 + y) + x * (1 - y.square()) * (kTanhLinear + 3 * kTanhCubic * x.square()));
 }
 
 void Softmax(const Rows& r) {
@@ -87,8 +86,8 @@ void EigenRows(EigenOp op, const EigenArgs& args, int64_t begin, int64_t end) {
       case EigenOp::kGeluTanh:
         r.y() = 0.5f * r.a() * (1 + (r.a() * (kTanhLinear + kTanhCubic * r.a().square())).tanh());
         break;
-      case EigenOp::kGeluTanhWithDerivative:
-        GeluTanhWithDerivative(r);
+      case EigenOp::kGeluTanhBackward:
+        GeluTanhBackward(r);
         break;
       case EigenOp::kSilu:
         r.y() = r.a() / (1 + (-r.a()).exp());

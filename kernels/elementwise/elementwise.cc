@@ -62,10 +62,6 @@ ElementwiseArgs Operands(const char* op, ElementwiseOp which, const Tensor& a, c
   return args;
 }
 
-ElementwiseOp GeluOp(GeluKind kind) {
-  return kind == GeluKind::kErf ? ElementwiseOp::kGeluErf : ElementwiseOp::kGeluTanh;
-}
-
 Tensor RunNew(ElementwiseArgs args, const Tensor& like) {
   Tensor out = Tensor::Empty(like.shape(), DType::kF32);
   args.out = out.mutable_data<float>();
@@ -148,13 +144,13 @@ void ScaleTo(const Tensor& x, float factor, Slot& out) {
   RunInto("ScaleTo", args, x, out);
 }
 
-Tensor Gelu(const Tensor& x, GeluKind kind) { return RunNew(Operands("Gelu", GeluOp(kind), x), x); }
+Tensor Gelu(const Tensor& x, GeluKind kind) {
+  return RunNew(Operands("Gelu", kind == GeluKind::kErf ? ElementwiseOp::kGeluErf : ElementwiseOp::kGeluTanh, x), x);
+}
 
-GeluResult GeluWithDerivative(const Tensor& x, GeluKind kind) {
-  ElementwiseArgs args = Operands("Gelu", GeluOp(kind), x);
-  Tensor derivative = Tensor::Empty(x.shape(), DType::kF32);
-  args.second = derivative.mutable_data<float>();
-  return {RunNew(args, x), derivative};
+void GeluBackward(const Tensor& dy, const Tensor& x, GeluKind kind, Slot& dx) {
+  ElementwiseOp op = kind == GeluKind::kErf ? ElementwiseOp::kGeluErfBackward : ElementwiseOp::kGeluTanhBackward;
+  RunInto("GeluBackward", Operands("GeluBackward", op, dy, &x), x, dx);
 }
 
 Tensor Tanh(const Tensor& x) { return RunNew(Operands("Tanh", ElementwiseOp::kTanh, x), x); }

@@ -9,19 +9,21 @@
 namespace quern {
 
 enum class ElementwiseOp {
-  kAdd,             // a + b
-  kMul,             // a * b
-  kScale,           // a * factor
-  kFill,            // factor
-  kGeluErf,         // gelu(a), and second = gelu'(a) unless it is null
-  kGeluTanh,        // likewise
-  kTanh,            // tanh(a)
-  kSigmoid,         // sigmoid(a)
-  kErf,             // erf(a)
-  kSilu,            // silu(a)
-  kSiluBackward,    // a * silu'(b)
-  kSwiGlu,          // silu(a) * b
-  kSwiGluBackward,  // a = dy, b = gate, c = up: out = dgate, second = dup; either may be null
+  kAdd,               // a + b
+  kMul,               // a * b
+  kScale,             // a * factor
+  kFill,              // factor
+  kGeluErf,           // gelu(a)
+  kGeluTanh,          // gelu(a)
+  kGeluErfBackward,   // a * gelu'(b)
+  kGeluTanhBackward,  // a * gelu'(b)
+  kTanh,              // tanh(a)
+  kSigmoid,           // sigmoid(a)
+  kErf,               // erf(a)
+  kSilu,              // silu(a)
+  kSiluBackward,      // a * silu'(b)
+  kSwiGlu,            // silu(a) * b
+  kSwiGluBackward,    // a = dy, b = gate, c = up: out = dgate, second = dup; either may be null
 };
 
 struct ElementwiseArgs {

@@ -11,7 +11,7 @@ namespace quern {
 namespace {
 
 struct Operands {
-  Tensor a, b, row, out, second;
+  Tensor a, b, row, out;
 };
 
 // `read` and `written` count floats per element. What Eigen lacks has no opponent.
@@ -31,9 +31,20 @@ const std::vector<Operation>& Operations() {
       {"fill", 0, 1, [](Operands& o) { Fill(o.out, 1.0f); }, {}},
       {"gelu tanh", 1, 1, [](Operands& o) { Gelu(o.a, GeluKind::kTanh); }, EigenOp::kGeluTanh},
       {"gelu erf", 1, 1, [](Operands& o) { Gelu(o.a, GeluKind::kErf); }, {}},
-      {"gelu tanh with derivative", 1, 2, [](Operands& o) { GeluWithDerivative(o.a, GeluKind::kTanh); },
-       EigenOp::kGeluTanhWithDerivative},
-      {"gelu erf with derivative", 1, 2, [](Operands& o) { GeluWithDerivative(o.a, GeluKind::kErf); }, {}},
+      {"gelu tanh backward", 2, 1,
+       [](Operands& o) {
+         Slot dx(o.out);
+         GeluBackward(o.a, o.b, GeluKind::kTanh, dx);
+       },
+       EigenOp::kGeluTanhBackward},
+      {"gelu erf backward",
+       2,
+       1,
+       [](Operands& o) {
+         Slot dx(o.out);
+         GeluBackward(o.a, o.b, GeluKind::kErf, dx);
+       },
+       {}},
       {"silu", 1, 1, [](Operands& o) { Silu(o.a); }, EigenOp::kSilu},
       {"swiglu", 2, 1, [](Operands& o) { SwiGlu(o.a, o.b); }, EigenOp::kSwiGlu},
       {"dropout", 1, 1, [](Operands& o) { Dropout(o.a, 0.1f, {}); }, {}},
@@ -50,7 +61,7 @@ BenchmarkCase Case(const Operation& operation, int64_t rows, int64_t cols) {
   c.footprint = c.bytes + (operation.eigen ? 4 * floats : 0);
   c.prepare = [=](BenchmarkCase& self) {
     Operands o{RandomTensor({rows, cols}, 1, 3.0f), RandomTensor({rows, cols}, 2, 3.0f), RandomTensor({cols}, 3),
-               Tensor::Zeros({rows, cols}, DType::kF32), Tensor::Zeros({rows, cols}, DType::kF32)};
+               Tensor::Zeros({rows, cols}, DType::kF32)};
     self.run = [o, run = operation.run]() mutable { run(o); };
     if (!operation.eigen) return;
     EigenArgs args{};
@@ -58,10 +69,9 @@ BenchmarkCase Case(const Operation& operation, int64_t rows, int64_t cols) {
     args.b = o.b.data<float>();
     args.row = o.row.data<float>();
     args.y = o.out.mutable_data<float>();
-    args.second = o.second.mutable_data<float>();
     args.factor = 0.3f;
     args.cols = cols;
-    self.opponents = {EigenOpponent(*operation.eigen, args, rows, {o.a, o.b, o.row, o.out, o.second})};
+    self.opponents = {EigenOpponent(*operation.eigen, args, rows, {o.a, o.b, o.row, o.out})};
   };
   return c;
 }

@@ -26,29 +26,14 @@ QUERN_INLINE void Map(const ElementwiseArgs& args, const float* a, const float* 
   StoreFirst(out + i, left, y);
 }
 
-// out and second = f(a), which gives both.
-template <typename F>
-QUERN_INLINE void MapPair(const ElementwiseArgs& args, int64_t begin, int64_t end, F f) {
-  int64_t i = begin;
-  for (; i + kLanes <= end; i += kLanes) {
-    auto pair = f(Load(args.a + i));
-    Store(args.out + i, pair.y);
-    Store(args.second + i, pair.derivative);
-  }
-  if (i == end) return;
-  auto pair = f(LoadFirst(args.a + i, end - i, Zero()));
-  StoreFirst(args.out + i, end - i, pair.y);
-  StoreFirst(args.second + i, end - i, pair.derivative);
-}
-
-// sigmoid(x), the bits of Sigmoid, and sigmoid(-x) = 1 - sigmoid(x), neither by a difference.
+// sigmoid(x) and sigmoid(-x) = 1 - sigmoid(x), neither by a difference.
 struct Sigmoids {
   F32x16 of, of_minus;
 };
 QUERN_INLINE Sigmoids BothSigmoids(F32x16 x) {
-  F32x16 e = Exp(-Abs(x)), one = Broadcast(1.0f), sum = one + e;
+  F32x16 e = Exp(-Abs(x)), large = Broadcast(1.0f) / (Broadcast(1.0f) + e), small = e * large;
   Mask16 negative = x < Zero();
-  return {Select(negative, e, one) / sum, Select(negative, one, e) / sum};
+  return {Select(negative, small, large), Select(negative, large, small)};
 }
 
 QUERN_INLINE F32x16 Silu(F32x16 x) { return x * Sigmoid(x); }
@@ -57,13 +42,9 @@ QUERN_INLINE F32x16 SiluDerivative(F32x16 x, Sigmoids s) { return s.of * Fma(x, 
 
 QUERN_INLINE F32x16 Phi(F32x16 x) { return Broadcast(0.5f) * (Broadcast(1.0f) + Erf(x * Broadcast(0.707106781f))); }
 
-struct GeluPair {
-  F32x16 y, derivative;
-};
-
-QUERN_INLINE GeluPair GeluErfPair(F32x16 x) {
-  F32x16 phi = Phi(x), density = Broadcast(0.398942280f) * Exp(Broadcast(-0.5f) * x * x);
-  return {x * phi, Fma(x, density, phi)};
+QUERN_INLINE F32x16 GeluErfDerivative(F32x16 x) {
+  F32x16 density = Broadcast(0.398942280f) * Exp(Broadcast(-0.5f) * x * x);
+  return Fma(x, density, Phi(x));
 }
 
 // (1 + tanh(z)) / 2 = sigmoid(2 z), and 2 z = x (2 sqrt(2 / pi) + 2 sqrt(2 / pi) 0.044715 x^2).
@@ -73,12 +54,13 @@ QUERN_INLINE F32x16 GeluTanh(F32x16 x) {
   return x * Sigmoid(x * Fma(x * x, Broadcast(kTanhCubic), Broadcast(kTanhLinear)));
 }
 
-QUERN_INLINE GeluPair GeluTanhPair(F32x16 x) {
+QUERN_INLINE F32x16 GeluTanhDerivative(F32x16 x) {
   // Beyond 16 the derivative is 0 or 1, and x^3 would overflow to inf * 0.
-  F32x16 near = Min(Broadcast(16.0f), Max(Broadcast(-16.0f), x)), square = near * near;
-  Sigmoids s = BothSigmoids(near * Fma(square, Broadcast(kTanhCubic), Broadcast(kTanhLinear)));
+  x = Min(Broadcast(16.0f), Max(Broadcast(-16.0f), x));
+  F32x16 square = x * x;
+  Sigmoids s = BothSigmoids(x * Fma(square, Broadcast(kTanhCubic), Broadcast(kTanhLinear)));
   F32x16 slope = Fma(square, Broadcast(3 * kTanhCubic), Broadcast(kTanhLinear));
-  return {x * s.of, s.of * Fma(near * slope, s.of_minus, Broadcast(1.0f))};
+  return s.of * Fma(x * slope, s.of_minus, Broadcast(1.0f));
 }
 
 QUERN_INLINE void SwiGluBackwardTile(const ElementwiseArgs& args, int64_t i, int64_t left) {
@@ -123,11 +105,13 @@ void Elementwise(const ElementwiseArgs& args, int64_t begin, int64_t end) {
     case ElementwiseOp::kFill:
       return Map(args, args.out, args.out, begin, end, [=](F32x16, F32x16) { return factor; });
     case ElementwiseOp::kGeluErf:
-      if (args.second != nullptr) return MapPair(args, begin, end, [](F32x16 a) { return GeluErfPair(a); });
       return Map(args, a, a, begin, end, [](F32x16 a, F32x16) { return a * Phi(a); });
     case ElementwiseOp::kGeluTanh:
-      if (args.second != nullptr) return MapPair(args, begin, end, [](F32x16 a) { return GeluTanhPair(a); });
       return Map(args, a, a, begin, end, [](F32x16 a, F32x16) { return GeluTanh(a); });
+    case ElementwiseOp::kGeluErfBackward:
+      return Map(args, a, b, begin, end, [](F32x16 a, F32x16 b) { return a * GeluErfDerivative(b); });
+    case ElementwiseOp::kGeluTanhBackward:
+      return Map(args, a, b, begin, end, [](F32x16 a, F32x16 b) { return a * GeluTanhDerivative(b); });
     case ElementwiseOp::kTanh:
       return Map(args, a, a, begin, end, [](F32x16 a, F32x16) { return Tanh(a); });
     case ElementwiseOp::kSigmoid:

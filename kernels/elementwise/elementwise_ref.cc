@@ -28,6 +28,10 @@ double One(ElementwiseOp op, double a, double b, double factor) {
       return a * Phi(a);
     case ElementwiseOp::kGeluTanh:
       return a * Sigmoid(TanhZ(a));
+    case ElementwiseOp::kGeluErfBackward:
+      return a * (Phi(b) + b * std::exp(-b * b / 2) / std::sqrt(2 * M_PI));
+    case ElementwiseOp::kGeluTanhBackward:
+      return a * Sigmoid(TanhZ(b)) * (1 + b * TanhDz(b) * Sigmoid(-TanhZ(b)));
     case ElementwiseOp::kTanh:
       return std::tanh(a);
     case ElementwiseOp::kSigmoid:
@@ -46,17 +50,6 @@ double One(ElementwiseOp op, double a, double b, double factor) {
   return 0;
 }
 
-double Second(ElementwiseOp op, double a, double b) {
-  switch (op) {
-    case ElementwiseOp::kGeluErf:
-      return Phi(a) + a * std::exp(-a * a / 2) / std::sqrt(2 * M_PI);
-    case ElementwiseOp::kGeluTanh:
-      return Sigmoid(TanhZ(a)) * (1 + a * TanhDz(a) * Sigmoid(-TanhZ(a)));
-    default:
-      return a * b * Sigmoid(b);  // dup of SwiGlu
-  }
-}
-
 void Put(float& out, bool add, double value) { out = static_cast<float>(add ? out + value : value); }
 
 }  // namespace
@@ -66,7 +59,7 @@ void Elementwise(const ElementwiseArgs& args, int64_t begin, int64_t end) {
     double a = args.a ? args.a[i] : 0, b = args.b ? args.b[i] : 0, c = args.c ? args.c[i] : 0;
     bool swiglu = args.op == ElementwiseOp::kSwiGluBackward;
     if (args.out) Put(args.out[i], args.add, swiglu ? a * c * SiluD(b) : One(args.op, a, b, args.factor));
-    if (args.second) Put(args.second[i], args.add_second, Second(args.op, a, b));
+    if (args.second) Put(args.second[i], args.add_second, a * b * Sigmoid(b));
   }
 }
 
