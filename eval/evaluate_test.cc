@@ -60,6 +60,31 @@ class EvaluateTest : public ::testing::Test {
   std::string root_;
 };
 
+// What `quern compare` tests stands for the metric: the parts' mean is the whole.
+TEST_F(EvaluateTest, UnitsHaveTheMetricAsTheirMean) {
+  std::string text;
+  for (int i = 0; i < 40; ++i) text += "And the evening and the morning were day " + std::to_string(i * i) + ".\n";
+  Put("long.txt", text);
+  const auto mean = [](const Json& units) {
+    double sum = 0;
+    for (const Json& unit : units) sum += unit.get<double>() / static_cast<double>(units.size());
+    return sum;
+  };
+  for (PerplexityMode mode : {PerplexityMode::kToken, PerplexityMode::kRolling, PerplexityMode::kStrided}) {
+    EvalOptions options = {.model_name = Path("m"), .test_file = Path("long.txt"), .mode = mode};
+    const Json report = Evaluate(options).value();
+    const Json& units = report["units"]["bits_per_byte"];
+    EXPECT_GT(units.size(), 10u);
+    EXPECT_NE(units[0], units[1]);
+    EXPECT_NEAR(mean(units), report["metrics"]["bits_per_byte"].get<double>(), 1e-9);
+  }
+  const Json report = Evaluate(PredictionOptions()).value();
+  for (const char* name : {"rouge1", "rouge2", "rougeL", "rougeLsum"}) {
+    EXPECT_EQ(report["units"][name].size(), 2u);
+    EXPECT_NEAR(mean(report["units"][name]), report["metrics"][name]["fmeasure"].get<double>(), 1e-12) << name;
+  }
+}
+
 TEST_F(EvaluateTest, WritesTheReport) {
   const Json report = Evaluate(TextOptions()).value();
   EXPECT_EQ(report, ReadArtefact(Path("m/quern/eval.json"), "eval").value());
