@@ -36,6 +36,11 @@ int InterruptExitStatus() {
   return signal == 0 ? 0 : 128 + signal;
 }
 
+bool TakeBackSigint() {
+  int arrived_signal = SIGINT;
+  return arrived.compare_exchange_strong(arrived_signal, 0);
+}
+
 void SimulateInterrupt(int signal) { arrived = signal; }
 
 }  // namespace quern

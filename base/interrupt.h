@@ -13,6 +13,9 @@ int InterruptSignal();
 inline bool Interrupted() { return InterruptSignal() != 0; }
 // 130 after SIGINT, 143 after SIGTERM, 0 when nothing arrived.
 int InterruptExitStatus();
+// Takes a SIGINT back: Ctrl-C ended an answer, and the conversation goes on. False, and nothing changes, where it was
+// SIGTERM that arrived, or nothing.
+bool TakeBackSigint();
 // For tests: as if `signal` had arrived (0 clears).
 void SimulateInterrupt(int signal);
 

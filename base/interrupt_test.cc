@@ -22,6 +22,21 @@ TEST(InterruptTest, TheFirstSignalSetsAFlag) {
   EXPECT_FALSE(Interrupted());
 }
 
+TEST(InterruptTest, CtrlCCanBeTakenBackAndSigtermCannot) {
+  InstallInterruptHandlers();
+  EXPECT_FALSE(TakeBackSigint());
+  raise(SIGINT);
+  EXPECT_TRUE(TakeBackSigint());
+  EXPECT_FALSE(Interrupted());
+  raise(SIGINT);  // the first again
+  EXPECT_TRUE(Interrupted());
+  SimulateInterrupt(0);
+  raise(SIGTERM);
+  EXPECT_FALSE(TakeBackSigint());
+  EXPECT_EQ(InterruptExitStatus(), 143);
+  SimulateInterrupt(0);
+}
+
 TEST(InterruptDeathTest, TheSecondSignalExits) {
   InstallInterruptHandlers();
   EXPECT_EXIT((raise(SIGINT), raise(SIGINT), _exit(0)), ::testing::ExitedWithCode(130), "");

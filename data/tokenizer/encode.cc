@@ -30,15 +30,16 @@ absl::Status NoToken(std::string_view text, size_t at, const char* of_what) {
 
 }  // namespace
 
-std::optional<std::string> Tokenizer::Impl::Normalize(std::string_view part) const {
+std::optional<std::string> Tokenizer::Impl::Normalize(std::string_view part, bool continues) const {
   if (parts.dummy_prefix) {
-    return absl::StrCat(" ", parts.metaspace ? MetaspaceToSpace(part) : std::string(part));
+    return absl::StrCat(continues ? "" : " ", parts.metaspace ? MetaspaceToSpace(part) : std::string(part));
   }
   return parts.nfc ? NormalizeNfc(part) : std::nullopt;
 }
 
-Tokenizer::Impl::Plan Tokenizer::Impl::MakePlan(std::string_view text, bool parse_special) const {
+Tokenizer::Impl::Plan Tokenizer::Impl::MakePlan(std::string_view text, const EncodeOptions& options) const {
   Plan plan;
+  const char* bare = options.continues ? text.data() : nullptr;  // a part that begins here gets no space in front
   const auto split = [&plan](const AddedTokenMatcher& matcher, std::string_view part, const auto& add) {
     if (part.empty()) return;
     if (matcher.empty()) return add(part);
@@ -55,15 +56,17 @@ Tokenizer::Impl::Plan Tokenizer::Impl::MakePlan(std::string_view text, bool pars
   const auto cut = [&](std::string_view part) {
     // Bytes and characters can be cut where words can.
     const SplitPattern pattern = parts.kind == TokenizerKind::kBpe ? parts.pattern : SplitPattern::kGpt2;
-    bool add_space = parts.add_prefix_space && part[0] != ' ';
+    bool add_space = parts.add_prefix_space && part[0] != ' ' && part.data() != bare;
     for (std::string_view piece : SafeParts(part, pattern, kPartBytes)) {
       plan.work.push_back({piece, -1, std::exchange(add_space, false)});
     }
   };
-  split(raw[parse_special], text, [&](std::string_view part) {
-    std::optional<std::string> other = Normalize(part);
+  split(raw[options.parse_special], text, [&](std::string_view part) {
+    const bool is_bare = part.data() == bare;
+    std::optional<std::string> other = Normalize(part, is_bare);
     if (other.has_value()) part = plan.normalized.emplace_back(*std::move(other));
-    split(normalized[parse_special], part, cut);
+    if (is_bare) bare = part.data();
+    split(normalized[options.parse_special], part, cut);
   });
   return plan;
 }
@@ -141,7 +144,7 @@ absl::Status Tokenizer::EncodePieces(std::string_view text, const EncodeOptions&
                                      const std::function<absl::Status(std::span<const int32_t>)>& take) const {
   ASSIGN_OR_RETURN(const std::vector<int32_t> first, FirstIds(options));
   if (!first.empty()) RETURN_IF_ERROR(take(first));
-  const Impl::Plan plan = impl_->MakePlan(text, options.parse_special);
+  const Impl::Plan plan = impl_->MakePlan(text, options);
   for (const Impl::Work& work : plan.work) {
     if (work.text.size() > kLongestPart && kind() == TokenizerKind::kBpe) {
       return absl::InvalidArgumentError("the text has a stretch of more than 1 GiB without a place to cut it");

@@ -105,6 +105,13 @@ TEST(SentencePieceBpe, MergesByScoreTheLeftmostOfEqualOnesFirst) {
   EXPECT_EQ(*tokenizer.Encode("b", {.add_bos = true}), (Ids{1, 259, 261}));
   EXPECT_EQ(*tokenizer.Encode("<s>"), (Ids{259, 63, 118, 65}));
   EXPECT_EQ(*tokenizer.Encode("b<s>b", {.parse_special = true}), (Ids{259, 261, 1, 259, 261}));
+  // Text that goes on gets no space of its own; what follows an added token does.
+  EXPECT_EQ(*tokenizer.Encode("b", {.continues = true}), (Ids{261}));
+  EXPECT_EQ(*tokenizer.Encode(" b", {.continues = true}), (Ids{259, 261}));
+  EXPECT_EQ(*tokenizer.Encode("", {.continues = true}), Ids{});
+  EXPECT_EQ(*tokenizer.Encode("b<s>b", {.parse_special = true, .continues = true}), (Ids{261, 1, 259, 261}));
+  EXPECT_EQ(*tokenizer.Encode("<s>b", {.parse_special = true, .continues = true}), (Ids{1, 259, 261}));
+  EXPECT_EQ(*Tokenizer::FromJson(tokenizer.json())->Encode("\xE2\x96\x81", {.continues = true}), (Ids{259}));
   // llama2.c's vocabulary has no U+2581; tokenizer.json reads it as a space.
   EXPECT_EQ(*tokenizer.Encode("\xE2\x96\x81"
                               "b"),

@@ -32,6 +32,7 @@ struct EncodeOptions {
   bool add_bos = false;        // begin with bos_id(); InvalidArgument where the tokenizer has none
   bool add_special = false;    // add what the tokenizer's post-processor adds (never a second BOS)
   bool parse_special = false;  // special tokens written out in the text become their ids; else they are plain text
+  bool continues = false;      // text stands before: no space is put in front, where texts begin with one of their own
 };
 
 // A token that is matched in the text before anything else (HF's `added_tokens`). Tokens that are not `special` are

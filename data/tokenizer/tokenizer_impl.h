@@ -33,9 +33,9 @@ struct Tokenizer::Impl {
   Impl(const Impl&) = delete;
 
   // What normalisation makes of a part between added tokens; nothing where that is the part itself.
-  std::optional<std::string> Normalize(std::string_view part) const;
+  std::optional<std::string> Normalize(std::string_view part, bool continues = false) const;
   // Added tokens out of `text`, normalisation, safe parts.
-  Plan MakePlan(std::string_view text, bool parse_special) const;
+  Plan MakePlan(std::string_view text, const EncodeOptions& options) const;
   // The ids of one piece of work. kNoError or the offset in it of what has no token.
   size_t Encode(const Work& work, std::vector<int32_t>* out) const;
 

@@ -165,6 +165,9 @@ TEST(TokenizerFile, PrefixSpace) {
   EXPECT_EQ(*tokenizer.Encode("abxyab"), (Ids{28, 29, 28}));
   EXPECT_EQ(*tokenizer.Encode(""), Ids{});
   EXPECT_EQ(*tokenizer.Encode("xy"), Ids{29});
+  EXPECT_EQ(*tokenizer.Decode(*tokenizer.Encode("abxyab")), " abxy ab");
+  EXPECT_EQ(*tokenizer.Decode(*tokenizer.Encode("abxyab", {.continues = true})), "abxy ab");
+  EXPECT_EQ(*tokenizer.Decode(*tokenizer.Encode("xyab", {.continues = true})), "xy ab");
   // Once, also where the text is cut into parts.
   std::string text = "ab";
   while (text.size() < 700'000) text += " ab";

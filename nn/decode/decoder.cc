@@ -9,6 +9,7 @@
 #include "base/status_macros.h"
 #include "kernels/cross_entropy/cross_entropy.h"
 #include "nn/decode/kv_cache.h"
+#include "nn/decode/request.h"
 #include "nn/decode/sampler.h"
 #include "nn/decode/step_batch.h"
 #include "tensor/memory.h"
@@ -34,17 +35,9 @@ struct Piece {
 };
 
 absl::Status ValidateRequest(const LanguageModel& model, const DecodeRequest& request) {
-  RETURN_IF_ERROR(ValidateSampling(request.sampling));
   if (request.prompt.empty()) return absl::InvalidArgumentError("prompt: is empty; it needs at least one token.");
-  for (size_t i = 0; i < request.prompt.size(); ++i) {
-    if (request.prompt[i] >= 0 && request.prompt[i] < model.vocab_size()) continue;
-    return absl::InvalidArgumentError(absl::StrCat("prompt: token ", request.prompt[i], " at index ", i,
-                                                   " is outside the model's vocabulary of ", model.vocab_size(), "."));
-  }
-  if (request.max_new_tokens < 1) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("max_new_tokens is ", request.max_new_tokens, "; it must be at least 1."));
-  }
+  RETURN_IF_ERROR(ValidateTokens(model, request.prompt));
+  RETURN_IF_ERROR(ValidateAnswer(request));
   int64_t length = static_cast<int64_t>(request.prompt.size()) + request.max_new_tokens;
   if (length > model.max_positions()) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -57,13 +50,6 @@ absl::Status ValidateRequest(const LanguageModel& model, const DecodeRequest& re
 // The last token given out is never read back.
 int64_t BlocksNeeded(const DecodeRequest& request) {
   return KvCache::BlocksFor(static_cast<int64_t>(request.prompt.size()) + request.max_new_tokens - 1);
-}
-
-FinishReason FinishAfter(const Running& running, int32_t token) {
-  const DecodeRequest& request = running.request;
-  bool listed = std::find(request.stop_tokens.begin(), request.stop_tokens.end(), token) != request.stop_tokens.end();
-  if (listed || (request.stop && request.stop(token))) return FinishReason::kStop;
-  return running.generated == request.max_new_tokens ? FinishReason::kLength : FinishReason::kNone;
 }
 
 // Eight contexts, or as many halves of that as leave at least as much memory again for everything else.
@@ -171,7 +157,7 @@ struct Decoder::Impl {
       Running& sequence = sequences.at(choosing[row]);
       sequence.last = tokens[row];
       ++sequence.generated;
-      FinishReason finish = FinishAfter(sequence, tokens[row]);
+      FinishReason finish = FinishAfter(sequence.request, sequence.generated, tokens[row]);
       outputs.push_back({choosing[row], tokens[row], logprobs.data<float>()[row], finish});
       if (finish == FinishReason::kNone) continue;
       cache->Free(sequence.blocks);
