@@ -14,6 +14,7 @@
 #include "cli/ids.h"
 #include "cli/model_text.h"
 #include "cli/output.h"
+#include "cli/sampling_flags.h"
 #include "nn/decode/decoder.h"
 #include "serve/answer_text.h"
 
@@ -29,13 +30,7 @@ class GenerateCommand : public Command {
     flags.Add("prompt", &prompt_, "T", "text to continue; BOS is added as the tokenizer says");
     flags.Add("prompt_file", &prompt_file_, "F", "the text of a file");
     flags.Add("prompt_ids", &prompt_ids_, "1,2", "token ids, taken literally");
-    flags.Add("max_new_tokens", &request_.max_new_tokens, "N", "tokens to generate at most; fewer at the model's end")
-        .Range(1, 1 << 30);
-    flags.Add("temperature", &request_.sampling.temperature, "X", "0: always the most probable token").Range(0, 100);
-    flags.Add("top_k", &request_.sampling.top_k, "K", "sample among the K most probable; 0: all").Range(0, 1 << 30);
-    flags.Add("top_p", &request_.sampling.top_p, "P", "sample among the fewest whose probability reaches P")
-        .Range(1e-9, 1);
-    flags.Add("stop", &stops_, "S", "end before this text");
+    AddSamplingFlags(&request_.max_new_tokens, &request_.sampling, &stops_, flags);
     flags.Add("echo", &echo_, "", "print the prompt, too");
   }
 

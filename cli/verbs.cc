@@ -4,7 +4,7 @@ namespace quern::cli {
 
 // One per file of this folder.
 extern const Verb kPrepare, kTokenizerTrain, kTokenizerEncode, kTokenizerDecode, kTokenizerInspect, kTrain, kEval,
-    kGate, kVerify, kServe, kGenerate, kScore, kBench, kConvert, kDoctor, kCompare;
+    kGate, kVerify, kServe, kGenerate, kChat, kScore, kBench, kConvert, kDoctor, kCompare;
 
 std::span<const Verb* const> Verbs() {
   static constexpr const Verb* kTable[] = {
@@ -25,6 +25,7 @@ std::span<const Verb* const> Verbs() {
       // Answers.
       &kServe,
       &kGenerate,
+      &kChat,
       &kScore,
       // The machine.
       &kBench,

@@ -229,7 +229,7 @@ TEST_F(CliArcTest, HelpOfEveryVerb) {
   EXPECT_EQ(Run({"tokenizer", "--help"}).exit, 0);
   for (const std::string verb :
        {"prepare", "tokenizer train", "tokenizer encode", "tokenizer decode", "tokenizer inspect", "train", "score",
-        "generate", "eval", "gate", "verify", "serve", "bench", "convert"}) {
+        "generate", "chat", "eval", "gate", "verify", "serve", "bench", "convert"}) {
     EXPECT_THAT(overview.out, HasSubstr("\n  " + verb + " "));
     std::vector<std::string> args;
     for (size_t at = 0; at <= verb.size();) {
