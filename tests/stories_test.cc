@@ -115,6 +115,33 @@ TEST_F(StoriesTest, ScoreGenerateAndTheServerGiveTheSameBits) {
   EXPECT_EQ(server.Wait().exit, 0);
 }
 
+// Two turns: the text between them is one text, without BOS or a space of its own in the middle.
+TEST_F(StoriesTest, ChatGoesOnWithTheWholeText) {
+  const RunResult chat =
+      Run({"chat", "--model_name", "model", "--json", "--temperature", "0", "--max_new_tokens", "30"},
+          "Once upon a time\nThen a dragon\n");
+  ASSERT_EQ(chat.exit, 0) << chat.err;
+  const size_t newline = chat.out.find('\n');
+  const Json first = *ParseJson(chat.out.substr(0, newline), "turn"),
+             second = *ParseJson(chat.out.substr(newline), "turn");
+  const Json alone = RunJson(
+      {"generate", "--model_name", "model", "--prompt", "Once upon a time", "--max_new_tokens", "30", "--json"});
+  for (const char* field : {"prompt_ids", "ids", "logprobs", "text", "finish_reason"}) {
+    EXPECT_EQ(first[field], alone[field]) << field;
+  }
+  EXPECT_EQ(second["usage"]["cached_tokens"], first["usage"]["total_tokens"].get<int>() - 1);
+  const std::string text =
+      Run({"tokenizer", "decode", "--tokenizer", "model"}, WriteJsonLine(second["prompt_ids"]) + "\n").out;
+  EXPECT_EQ(text, "<s> Once upon a time" + first["text"].get<std::string>() + "\nThen a dragon");
+  std::string ids;
+  for (const Json& id : second["prompt_ids"]) ids += (ids.empty() ? "" : ",") + std::to_string(id.get<int>());
+  const Json again =
+      RunJson({"generate", "--model_name", "model", "--prompt_ids", ids, "--max_new_tokens", "30", "--json"});
+  EXPECT_EQ(second["ids"], again["ids"]);
+  EXPECT_EQ(second["logprobs"], again["logprobs"]);
+  EXPECT_EQ(second["text"], again["text"]);
+}
+
 // What tests/numpy/llama_score.py works out in f64:
 //   tests/numpy/llama_score.py --checkpoint weights/stories260K.bin --tokenizer weights/tok512.bin
 //       --text_file corpora/wikitext-2/valid.txt --bytes 20000

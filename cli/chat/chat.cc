@@ -143,7 +143,7 @@ class Chat {
     }
     if (options_.json) return options_.print(WriteJsonLine(Report(*reply)) + "\n");
     if (!options_.interactive) return options_.print("\n");
-    if (reply->text.empty()) LOG(INFO) << "(an empty answer: the model ends the text here)";
+    if (reply->text.empty()) LOG(INFO) << "(an empty answer: it ended at once)";
     return reply->text.empty() || reply->text.back() == '\n' ? absl::OkStatus() : options_.print("\n");
   }
 

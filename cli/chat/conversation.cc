@@ -49,7 +49,8 @@ bool Conversation::EndsLine(int64_t size) const {
 
 absl::StatusOr<Ids> Conversation::EncodeLine(std::string_view line) const {
   if (line.empty()) {
-    if (!ids().empty()) return Ids();
+    const std::string stop = turns_.empty() ? "" : turns_.back().stop;
+    if (!ids().empty()) return tokenizer_.Encode(stop, {.continues = true});
     if (tokenizer_.bos_id().has_value()) return Ids{*tokenizer_.bos_id()};
     return absl::InvalidArgumentError("an empty line lets the model go on, and there is no text yet");
   }
@@ -107,7 +108,7 @@ absl::StatusOr<Reply> Conversation::Say(std::string_view line, const TakeText& t
   if (reply.forgotten_turns > 0) {
     ASSIGN_OR_RETURN(ids, EncodeLine(line));
   }
-  turns_.push_back({session_->size(), session_->size() + static_cast<int64_t>(ids.size()), std::string(line)});
+  turns_.push_back({session_->size(), session_->size() + static_cast<int64_t>(ids.size()), std::string(line), ""});
   return Answer(std::move(reply), ids, take);
 }
 
@@ -132,6 +133,7 @@ void Conversation::Reset() {
 
 absl::StatusOr<Reply> Conversation::Answer(Reply reply, const Ids& line, const TakeText& take) {
   reply.line = turns_.back().line;
+  turns_.back().stop.clear();
   reply.cached_tokens = session_->cached();
   RETURN_IF_ERROR(session_->Append(line));
   reply.prompt_ids = ids();
@@ -178,6 +180,10 @@ void Conversation::CutAtStop(const Reply& reply) {
     ++shown;  // a space that belongs to the tokenizer
   }
   if (shown >= raw.size()) return;
+  for (const std::string& stop : options_.stops) {
+    if (stop.size() > turns_.back().stop.size() && raw.compare(shown, stop.size(), stop) == 0)
+      turns_.back().stop = stop;
+  }
   const auto kept = std::upper_bound(ends.begin(), ends.end(), shown) - ends.begin();
   const size_t whole = kept == 0 ? 0 : ends[static_cast<size_t>(kept) - 1];
   session_->Truncate(begin + kept);

@@ -4,8 +4,9 @@
 //   turn := [newline] prefix line suffix answer      the newline only where the text so far does not end with one
 //
 // The model goes on with the whole text. An empty line adds nothing, so that the model goes on where it stopped. The
-// text is what was shown: what a stop text cut off an answer is not part of it. An end-of-text token is, and behind it
-// a new text begins (no newline goes before the next line).
+// text is what was shown: what a stop text cut off an answer is not part of it, unless an empty line goes on from
+// there, past the stop text. An end-of-text token is, and behind it a new text begins (no newline goes before the next
+// line).
 //
 // Lines are encoded by themselves, without BOS, and the ids of answers stay as they are. When the context is full, the
 // oldest turns are forgotten, whole, until a quarter of it is free; the opening stays.
@@ -76,6 +77,7 @@ class Conversation {
   struct Turn {
     int64_t begin = 0, answer = 0;  // where it and its answer begin
     std::string line;
+    std::string stop;  // the stop text that ended the answer
   };
 
   Conversation(LanguageModel* model, const Tokenizer& tokenizer, const ConversationOptions& options,

@@ -213,6 +213,10 @@ TEST_F(BpeConversationTest, WhatAStopTextCutsOffIsNotPartOfTheText) {
     EXPECT_EQ(talk->Text(), "go" + shown);
     const std::string last(tokenizer_.TokenBytes(reply.result.tokens.back()));
     cut_inside += last[0] != 'e';
+    // An empty line goes on past the stop text; back to where it stopped.
+    EXPECT_EQ(*tokenizer_.Decode(talk->Say("", Listen)->prompt_ids), "go" + shown + "e");
+    EXPECT_TRUE(talk->Undo().ok());
+    EXPECT_EQ(talk->Text(), "go" + shown);
     EXPECT_TRUE(talk->Say("on", Listen).ok());
     EXPECT_THAT(talk->Text(), StartsWith("go" + shown + "\non"));
   }
