@@ -49,8 +49,9 @@ absl::Status EncodeInto(const TextFile& text, const Tokenizer& tokenizer, TokenS
   Progress progress(absl::StrCat("encode ", Basename(text.path)), 0, "tokens");
   auto take = [&](std::span<const int32_t> ids) -> absl::Status {
     if (Interrupted()) return absl::CancelledError("interrupted while the text was encoded; nothing was trained");
+    RETURN_IF_ERROR(writer->Append(ids));
     progress.Update(writer->tokens());
-    return writer->Append(ids);
+    return absl::OkStatus();
   };
   std::vector<int32_t> end_of_document;
   if (text.json_lines && tokenizer.eos_id().has_value()) {
