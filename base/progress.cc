@@ -19,6 +19,8 @@ namespace {
 
 constexpr double kRedrawSeconds = 0.1;
 constexpr double kLineSeconds = 5;
+// A rate over less says more of the clock than of the work.
+constexpr double kLeastRateSeconds = 0.1;
 constexpr char kEraseLine[] = "\r\033[K";
 
 bool quiet = false;
@@ -134,7 +136,7 @@ void Progress::Update(int64_t done, std::string_view note) {
   impl_->state.done = done;
   impl_->state.note = note;
   const double seconds = now - impl_->first_time;
-  impl_->state.rate = seconds > 0 ? static_cast<double>(done - impl_->first_done) / seconds : 0;
+  impl_->state.rate = seconds >= kLeastRateSeconds ? static_cast<double>(done - impl_->first_done) / seconds : 0;
   if (!impl_->HasLine() || now - impl_->last_shown < (impl_->terminal ? kRedrawSeconds : kLineSeconds)) return;
   impl_->last_shown = now;
   if (impl_->terminal) {

@@ -40,7 +40,7 @@ std::string FormatCount(int64_t count);
 struct ProgressState {
   std::string label, unit, note;
   int64_t done = 0, total = 0;
-  double rate = 0;  // units per second; 0 = not known yet
+  double rate = 0;  // units per second; 0: not known yet, or over less than a tenth of a second
 };
 std::string RenderBar(const ProgressState& state,
                       int columns);  // at most `columns` characters (the label and note ASCII)

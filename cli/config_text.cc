@@ -1,13 +1,13 @@
 #include "cli/config_text.h"
 
-#include <cmath>
+#include <optional>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "base/file.h"
 #include "base/status_macros.h"
 #include "base/suggest.h"
+#include "cli/value_text.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/io/tokenizer.h"
 #include "google/protobuf/message.h"
@@ -74,40 +74,32 @@ const char* Wanted(const Field* field) {
   }
 }
 
-template <typename T, typename Store>
-bool StoreWhole(const std::string& value, const Store& store) {
-  T whole = 0;
-  double real = 0;
-  if (absl::SimpleAtoi(value, &whole)) return store(whole), true;
-  // 1e6 is a whole number, too.
-  if (!absl::SimpleAtod(value, &real) || std::floor(real) != real || std::abs(real) > 0x1p31) return false;
-  if (real < 0 && !std::is_signed_v<T>) return false;
-  return store(static_cast<T>(real)), true;
+// Calls `set` with what was parsed; false where nothing was.
+template <typename T, typename Set>
+bool StoreIf(const std::optional<T>& value, const Set& set) {
+  if (value.has_value()) set(*value);
+  return value.has_value();
 }
 
 bool Store(pb::Message* message, const Field* field, const std::string& value) {
-  const pb::Reflection* reflection = message->GetReflection();
-  bool truth = false;
-  double real = 0;
+  const pb::Reflection* to = message->GetReflection();
   switch (field->cpp_type()) {
     case Field::CPPTYPE_BOOL:
-      return absl::SimpleAtob(value, &truth) && (reflection->SetBool(message, field, truth), true);
+      return StoreIf(ParseSwitch(value), [&](bool x) { to->SetBool(message, field, x); });
     case Field::CPPTYPE_DOUBLE:
-      return absl::SimpleAtod(value, &real) && std::isfinite(real) &&
-             (reflection->SetDouble(message, field, real), true);
+      return StoreIf(ParseReal(value), [&](double x) { to->SetDouble(message, field, x); });
     case Field::CPPTYPE_FLOAT:
-      return absl::SimpleAtod(value, &real) && std::isfinite(real) &&
-             (reflection->SetFloat(message, field, static_cast<float>(real)), true);
+      return StoreIf(ParseReal(value), [&](double x) { to->SetFloat(message, field, static_cast<float>(x)); });
     case Field::CPPTYPE_INT32:
-      return StoreWhole<int32_t>(value, [&](int32_t x) { reflection->SetInt32(message, field, x); });
+      return StoreIf(ParseWhole<int32_t>(value), [&](int32_t x) { to->SetInt32(message, field, x); });
     case Field::CPPTYPE_INT64:
-      return StoreWhole<int64_t>(value, [&](int64_t x) { reflection->SetInt64(message, field, x); });
+      return StoreIf(ParseWhole<int64_t>(value), [&](int64_t x) { to->SetInt64(message, field, x); });
     case Field::CPPTYPE_UINT32:
-      return StoreWhole<uint32_t>(value, [&](uint32_t x) { reflection->SetUInt32(message, field, x); });
+      return StoreIf(ParseWhole<uint32_t>(value), [&](uint32_t x) { to->SetUInt32(message, field, x); });
     case Field::CPPTYPE_UINT64:
-      return StoreWhole<uint64_t>(value, [&](uint64_t x) { reflection->SetUInt64(message, field, x); });
+      return StoreIf(ParseWhole<uint64_t>(value), [&](uint64_t x) { to->SetUInt64(message, field, x); });
     case Field::CPPTYPE_STRING:
-      return reflection->SetString(message, field, value), true;
+      return to->SetString(message, field, value), true;
     default:
       return false;
   }

@@ -12,7 +12,7 @@ inline constexpr int kDone = 0;
 inline constexpr int kNegativeVerdict = 1;  // gate failed, verify broken
 inline constexpr int kUsage = 2;            // the command line is wrong
 inline constexpr int kInputRefused = 3;     // a file is unreadable, malformed or hostile
-inline constexpr int kEnvironment = 4;      // disk, device, port, memory
+inline constexpr int kEnvironment = 4;      // disk, device, port, memory; also training that diverged
 // Interrupted, state saved: 130 after SIGINT, 143 after SIGTERM.
 
 // An error of the command line itself: InvalidArgument, marked so that it exits with 2 instead of 3.

@@ -2,6 +2,7 @@
 #include "cli/flags.h"
 
 #include <cmath>
+#include <type_traits>
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/numbers.h"
@@ -10,6 +11,7 @@
 #include "base/status_macros.h"
 #include "base/suggest.h"
 #include "cli/exit_status.h"
+#include "cli/value_text.h"
 
 namespace quern::cli {
 namespace {
@@ -29,35 +31,21 @@ std::string DescribeDefault(const Flag::Target& target) {
       target);
 }
 
-template <typename T>
-absl::Status StoreNumber(const std::string& value, T* target) {
-  if (absl::SimpleAtoi(value, target)) return absl::OkStatus();
-  // 1e6 and 2.0 are whole numbers, too.
-  double real = 0;
-  if (absl::SimpleAtod(value, &real) && std::floor(real) == real && std::abs(real) < 0x1p53 &&
-      real >= static_cast<double>(std::numeric_limits<T>::lowest()) &&
-      real <= static_cast<double>(std::numeric_limits<T>::max())) {
-    *target = static_cast<T>(real);
-    return absl::OkStatus();
-  }
-  return UsageError("takes a whole number");
-}
-
-absl::Status StoreReal(const std::string& value, double* target) {
-  double real = 0;
-  if (!absl::SimpleAtod(value, &real) || !std::isfinite(real)) return UsageError("takes a number");
-  *target = real;
+// Stores what was parsed, or says what is expected instead.
+template <typename Value, typename Target>
+absl::Status StoreIf(const std::optional<Value>& value, std::string_view expected, Target* target) {
+  if (!value.has_value()) return UsageError(expected);
+  *target = static_cast<Target>(*value);
   return absl::OkStatus();
 }
 
-absl::Status StoreSwitch(const std::string& value, bool* target) {
-  for (const char* yes : {"true", "on", "yes", "1"}) {
-    if (value == yes) return *target = true, absl::OkStatus();
+template <typename T>
+absl::Status StoreNumber(const std::string& value, T* target) {
+  if constexpr (std::is_floating_point_v<T>) {
+    return StoreIf(ParseReal(value), "takes a number", target);
+  } else {
+    return StoreIf(ParseWhole<T>(value), "takes a whole number", target);
   }
-  for (const char* no : {"false", "off", "no", "0"}) {
-    if (value == no) return *target = false, absl::OkStatus();
-  }
-  return UsageError("takes true or false");
 }
 
 }  // namespace
@@ -99,16 +87,10 @@ absl::Status Flag::Store(const std::string& value) {
     }
   }
   return std::visit(
-      Overloaded{[&](bool* target) { return StoreSwitch(value, target); },
+      Overloaded{[&](bool* target) { return StoreIf(ParseSwitch(value), "takes true or false", target); },
                  [&](std::string* target) { return *target = value, absl::OkStatus(); },
                  [&](std::vector<std::string>* items) { return items->push_back(value), absl::OkStatus(); },
                  [&](const Setter& set) { return set(value); },
-                 [&](double* target) { return StoreReal(value, target); },
-                 [&](float* target) {
-                   double real = 0;
-                   RETURN_IF_ERROR(StoreReal(value, &real));
-                   return *target = static_cast<float>(real), absl::OkStatus();
-                 },
                  [&](auto* target) { return StoreNumber(value, target); }},
       target_);
 }

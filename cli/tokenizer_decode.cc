@@ -5,6 +5,7 @@
 #include "cli/exit_status.h"
 #include "cli/ids.h"
 #include "cli/output.h"
+#include "cli/tokenizer_flags.h"
 #include "data/tokenizer/tokenizer.h"
 
 namespace quern::cli {
@@ -13,15 +14,12 @@ namespace {
 class TokenizerDecodeCommand : public Command {
  public:
   void Declare(Flags& flags) override {
-    flags.Add("tokenizer", &tokenizer_, "P", "a tokenizer.json, a model folder, tok512.bin, or tiktoken ranks")
-        .Required();
+    tokenizer_.Declare(flags);
     flags.Add("jsonl", &jsonl_, "", "print one JSON string a line, one per array");
-    flags.Add("pattern", &pattern_, "NAME", "how tiktoken ranks cut text")
-        .Choices({"gpt2", "cl100k", "o200k", "llama3", "qwen2"});
   }
 
   absl::StatusOr<int> Run(const GlobalFlags&, const Flags&) override {
-    ASSIGN_OR_RETURN(const Tokenizer tokenizer, Tokenizer::Load(tokenizer_, {.pattern = pattern_}));
+    ASSIGN_OR_RETURN(const Tokenizer tokenizer, tokenizer_.Load());
     ASSIGN_OR_RETURN(const std::string input, ReadStdin());
     std::string out;
     RETURN_IF_ERROR(ParseIdArrays(input, "standard input", [&](std::vector<int32_t> ids) -> absl::Status {
@@ -34,7 +32,7 @@ class TokenizerDecodeCommand : public Command {
   }
 
  private:
-  std::string tokenizer_, pattern_;
+  TokenizerFlags tokenizer_;
   bool jsonl_ = false;
 };
 

@@ -9,6 +9,7 @@
 #include "cli/exit_status.h"
 #include "cli/ids.h"
 #include "cli/output.h"
+#include "cli/tokenizer_flags.h"
 #include "data/tokenizer/tokenizer.h"
 
 namespace quern::cli {
@@ -19,15 +20,12 @@ constexpr size_t kFlushBytes = 1 << 20;
 class TokenizerEncodeCommand : public Command {
  public:
   void Declare(Flags& flags) override {
-    flags.Add("tokenizer", &tokenizer_, "P", "a tokenizer.json, a model folder, tok512.bin, or tiktoken ranks")
-        .Required();
+    tokenizer_.Declare(flags);
     flags.Add("lines", &lines_, "", "encode each line by itself, its newline left out");
     flags.Add("jsonl", &jsonl_, "", "read one JSON string a line");
     flags.Add("add_bos", &options_.add_bos, "", "begin with BOS");
     flags.Add("add_special", &options_.add_special, "", "add what the tokenizer's post-processor adds");
     flags.Add("parse_special", &options_.parse_special, "", "special tokens written out in the text become their ids");
-    flags.Add("pattern", &pattern_, "NAME", "how tiktoken ranks cut text")
-        .Choices({"gpt2", "cl100k", "o200k", "llama3", "qwen2"});
     flags.Add("output_file", &output_file_, "X", "write raw little-endian ids there, without a header, instead");
     flags.Add("ids_dtype", &ids_dtype_, "T", "width of the ids in --output_file").Choices({"u16", "u32"});
   }
@@ -35,9 +33,9 @@ class TokenizerEncodeCommand : public Command {
   absl::StatusOr<int> Run(const GlobalFlags&, const Flags&) override {
     if (lines_ && jsonl_) return UsageError("--lines and --jsonl exclude each other");
     if (options_.add_bos && options_.add_special) return UsageError("--add_bos and --add_special exclude each other");
-    ASSIGN_OR_RETURN(const Tokenizer tokenizer, Tokenizer::Load(tokenizer_, {.pattern = pattern_}));
+    ASSIGN_OR_RETURN(const Tokenizer tokenizer, tokenizer_.Load());
     if (options_.add_bos && !tokenizer.bos_id().has_value()) {
-      return absl::InvalidArgumentError(absl::StrCat(tokenizer_, " has no BOS token; leave --add_bos out"));
+      return absl::InvalidArgumentError(absl::StrCat(tokenizer_.path(), " has no BOS token; leave --add_bos out"));
     }
     ASSIGN_OR_RETURN(const std::string text, ReadStdin());
     if (output_file_.empty()) {
@@ -100,7 +98,8 @@ class TokenizerEncodeCommand : public Command {
   }
 
   EncodeOptions options_;
-  std::string tokenizer_, pattern_, output_file_, ids_dtype_ = "u16", out_;
+  TokenizerFlags tokenizer_;
+  std::string output_file_, ids_dtype_ = "u16", out_;
   bool lines_ = false, jsonl_ = false;
 };
 

@@ -7,6 +7,7 @@
 #include "cli/command.h"
 #include "cli/exit_status.h"
 #include "cli/output.h"
+#include "cli/tokenizer_flags.h"
 #include "data/tokenizer/tokenizer.h"
 
 namespace quern::cli {
@@ -58,21 +59,16 @@ Json AsJson(const Tokenizer& tokenizer) {
 
 class TokenizerInspectCommand : public Command {
  public:
-  void Declare(Flags& flags) override {
-    flags.Add("tokenizer", &tokenizer_, "P", "a tokenizer.json, a model folder, tok512.bin, or tiktoken ranks")
-        .Required();
-    flags.Add("pattern", &pattern_, "NAME", "how tiktoken ranks cut text")
-        .Choices({"gpt2", "cl100k", "o200k", "llama3", "qwen2"});
-  }
+  void Declare(Flags& flags) override { tokenizer_.Declare(flags); }
 
   absl::StatusOr<int> Run(const GlobalFlags& global, const Flags&) override {
-    ASSIGN_OR_RETURN(const Tokenizer tokenizer, Tokenizer::Load(tokenizer_, {.pattern = pattern_}));
+    ASSIGN_OR_RETURN(const Tokenizer tokenizer, tokenizer_.Load());
     RETURN_IF_ERROR(Print(global.json ? WriteJson(AsJson(tokenizer)) : AsText(tokenizer)));
     return kDone;
   }
 
  private:
-  std::string tokenizer_, pattern_;
+  TokenizerFlags tokenizer_;
 };
 
 }  // namespace

@@ -64,17 +64,13 @@ Documented Document(const Field* field, const std::string& group_so_far) {
   return documented;
 }
 
-bool EndsWith(const std::string& text, std::string_view end) {
-  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
-}
-
 std::string Hint(const Field* field) {
   const std::string& name = field->name();
   if (field->cpp_type() == Field::CPPTYPE_BOOL) return "";
   if (field->cpp_type() == Field::CPPTYPE_DOUBLE) return "X";
   if (field->cpp_type() != Field::CPPTYPE_STRING) return "N";
-  if (EndsWith(name, "_file")) return "F";
-  if (EndsWith(name, "_dir")) return "D";
+  if (name.ends_with("_file")) return "F";
+  if (name.ends_with("_dir")) return "D";
   if (name == "model_name") return "BASE";
   if (name == "tokenizer") return "P|char|byte";
   if (name == "report_to") return "none|tensorboard";

@@ -1,7 +1,5 @@
 #include "cli/training_text.h"
 
-#include <algorithm>
-
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
 #include "base/status_macros.h"
@@ -18,16 +16,11 @@ absl::StatusOr<std::string> ReadTrainingText(const std::string& path, std::strin
   }
   if (DetectFormat(path, std::string_view(bytes).substr(0, 1 << 20)) != TextFormat::kJsonl) return bytes;
   std::string text;
-  size_t number = 0;
-  for (std::string_view rest = bytes; !rest.empty();) {
-    const std::string_view line = rest.substr(0, rest.find('\n'));
-    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
-    ++number;
-    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    ASSIGN_OR_RETURN(const JsonLine parsed, ParseJsonLine(line, absl::StrCat(path, " line ", number)));
+  RETURN_IF_ERROR(ForEachJsonLine(bytes, path, [&](JsonLine record) {
     if (!text.empty()) text += separator;
-    text += parsed.text;
-  }
+    text += record.text;
+    return absl::OkStatus();
+  }));
   if (text.empty()) return absl::InvalidArgumentError(path + ": its records hold no text");
   return text;
 }

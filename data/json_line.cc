@@ -1,5 +1,8 @@
 #include "data/json_line.h"
 
+#include <algorithm>
+#include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -82,6 +85,19 @@ absl::StatusOr<JsonLine> ParseJsonLine(std::string_view line, std::string_view w
   parsed.text = std::move(text->get_ref<std::string&>());
   if (FindText(line, &parsed) != 1) return refuse("several fields named \"text\"");
   return parsed;
+}
+
+absl::Status ForEachJsonLine(std::string_view lines, std::string_view what,
+                             const std::function<absl::Status(JsonLine parsed)>& take) {
+  for (int64_t number = 1; !lines.empty(); ++number) {
+    const std::string_view line = lines.substr(0, lines.find('\n'));
+    lines.remove_prefix(std::min(lines.size(), line.size() + 1));
+    if (line.find_first_not_of(kSpaces) == std::string_view::npos) continue;
+    const std::string place = absl::StrCat(std::string(what), what.empty() ? "" : " ", "line ", number);
+    ASSIGN_OR_RETURN(JsonLine parsed, ParseJsonLine(line, place));
+    RETURN_IF_ERROR(take(std::move(parsed)));
+  }
+  return absl::OkStatus();
 }
 
 void AppendWithText(std::string_view line, const JsonLine& parsed, std::string_view text, std::string* out) {

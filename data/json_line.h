@@ -5,9 +5,11 @@
 #ifndef QUERN_DATA_JSON_LINE_H_
 #define QUERN_DATA_JSON_LINE_H_
 
+#include <functional>
 #include <string>
 #include <string_view>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 namespace quern {
@@ -19,6 +21,11 @@ struct JsonLine {
 
 // InvalidArgument, naming `what` ("corpus.jsonl line 12"), for what is no JSON object or has no string "text".
 absl::StatusOr<JsonLine> ParseJsonLine(std::string_view line, std::string_view what);
+
+// The same for each line of JSON lines that is not blank, in order. Stops at the first error, its own or `take`'s; its
+// own name `what` ("corpus.jsonl", or "") and the line.
+absl::Status ForEachJsonLine(std::string_view lines, std::string_view what,
+                             const std::function<absl::Status(JsonLine parsed)>& take);
 
 // `line` with another text (well-formed UTF-8), appended to `out`.
 void AppendWithText(std::string_view line, const JsonLine& parsed, std::string_view text, std::string* out);

@@ -66,6 +66,23 @@ TEST(JsonLine, ReadsAsParseJsonDoes) {
   EXPECT_GE(refused, 188);
 }
 
+TEST(JsonLine, EachLineInOrder) {
+  std::string seen;
+  const auto take = [&seen](JsonLine line) {
+    seen += line.text + ";";
+    return line.text == "stop" ? absl::CancelledError("stop") : absl::OkStatus();
+  };
+  EXPECT_TRUE(ForEachJsonLine("{\"text\":\"a\"}\r\n \t\r\n\n{\"text\":\"b\"}", "f", take).ok());
+  EXPECT_EQ(seen, "a;b;");
+  EXPECT_TRUE(ForEachJsonLine("", "f", take).ok());
+  EXPECT_TRUE(absl::IsCancelled(ForEachJsonLine("{\"text\":\"stop\"}\n{", "f", take)));
+  auto message = [&](std::string_view what) {
+    return std::string(ForEachJsonLine("{\"text\":\"a\"}\n\n[]\n", what, take).message());
+  };
+  EXPECT_EQ(message("f.jsonl").substr(0, 15), "f.jsonl line 3:");
+  EXPECT_EQ(message("").substr(0, 7), "line 3:");
+}
+
 // Every valid value of the suite as another field: the line comes back as it was but for its text.
 TEST(JsonLine, AnyOtherFieldSurvives) {
   const char* fixtures = std::getenv("QUERN_FIXTURES");

@@ -33,17 +33,12 @@ absl::Status AddJsonLines(const Tokenizer& tokenizer, std::string_view bytes, Ev
   } else {
     ASSIGN_OR_RETURN(end_of_document, tokenizer.Encode("\n"));
   }
-  for (size_t begin = 0, number = 1; begin < bytes.size(); ++number) {
-    const size_t end = std::min(bytes.find('\n', begin), bytes.size());
-    const std::string_view line = bytes.substr(begin, end - begin);
-    begin = end + 1;
-    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    ASSIGN_OR_RETURN(const JsonLine document, ParseJsonLine(line, absl::StrCat("line ", number)));
+  return ForEachJsonLine(bytes, "", [&](JsonLine document) -> absl::Status {
     RETURN_IF_ERROR(AddDocument(tokenizer, document.text, text));
     text.ids.insert(text.ids.end(), end_of_document.begin(), end_of_document.end());
     ++text.bytes;
-  }
-  return absl::OkStatus();
+    return absl::OkStatus();
+  });
 }
 
 absl::Status AddAll(const Tokenizer& tokenizer, std::string_view bytes, const std::string& path, EvalText& text) {

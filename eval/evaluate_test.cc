@@ -1,12 +1,11 @@
 #include "eval/evaluate.h"
 
 #include <cmath>
-#include <filesystem>
-
 #include "base/file.h"
 #include "base/interrupt.h"
 #include "base/lineage.h"
 #include "base/sha256.h"
+#include "base/testing.h"
 #include "data/tokenizer/tokenizer.h"
 #include "eval/predict.h"
 #include "eval/speed.h"
@@ -23,25 +22,16 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-class EvaluateTest : public ::testing::Test {
+class EvaluateTest : public FolderTest {
  protected:
   void SetUp() override {
-    std::string made = ::testing::TempDir() + "/eval_XXXXXX";
-    ASSERT_NE(mkdtemp(made.data()), nullptr);
-    root_ = std::filesystem::canonical(made);
     PutModel(/*seed=*/1);
     Put("test.txt", "In the beginning God created\nthe heaven and the earth.\n");
     Put("prompts.txt", "In the\nAnd the\n");
     Put("references.txt", "beginning\nearth was without form");
     Put("predictions.txt", "the beginning\nwithout\n");
   }
-  void TearDown() override { ASSERT_TRUE(RemoveAll(root_).ok()); }
 
-  std::string Path(const std::string& name) { return JoinPath(root_, name); }
-  void Put(const std::string& name, const std::string& text) {
-    ASSERT_TRUE(MakeFolders(Dirname(Path(name))).ok());
-    ASSERT_TRUE(WriteFileAtomic(Path(name), text).ok());
-  }
   void PutModel(uint64_t seed) {
     const ModelConfig config = ConfigOf(
         "llama { vocab_size: 256 max_position_embeddings: 32 hidden_size: 16 intermediate_size: 24 "
@@ -56,8 +46,6 @@ class EvaluateTest : public ::testing::Test {
   EvalOptions PredictionOptions() {
     return {.predictions_file = Path("predictions.txt"), .references_file = Path("references.txt")};
   }
-
-  std::string root_;
 };
 
 // What `quern compare` tests stands for the metric: the parts' mean is the whole.
@@ -121,9 +109,9 @@ TEST_F(EvaluateTest, IsPrinted) {
 
 TEST_F(EvaluateTest, TheSameInputsGiveTheSameBytes) {
   ASSERT_TRUE(Evaluate(TextOptions()).ok());
-  const std::string first = ReadFile(Path("m/quern/eval.json")).value();
+  const std::string first = Get("m/quern/eval.json");
   ASSERT_TRUE(Evaluate(TextOptions()).ok());
-  EXPECT_EQ(ReadFile(Path("m/quern/eval.json")).value(), first);
+  EXPECT_EQ(Get("m/quern/eval.json"), first);
 }
 
 TEST_F(EvaluateTest, MergesWithTheSameModelOnly) {

@@ -1,9 +1,8 @@
 #include "eval/gate.h"
 
-#include <filesystem>
-
 #include "base/file.h"
 #include "base/lineage.h"
+#include "base/testing.h"
 #include "eval/report.h"
 #include "eval/text_report.h"
 #include "gmock/gmock.h"
@@ -19,12 +18,9 @@ using ::testing::Not;
 constexpr char kPolicy[] = "check { metric: 'loss' max: 6.0 }\ncheck { metric: 'bits_per_byte' max: 4.5 }\n";
 
 // A folder with the files of a model; the gate looks at their bytes alone.
-class GateTest : public ::testing::Test {
+class GateTest : public FolderTest {
  protected:
   void SetUp() override {
-    std::string made = ::testing::TempDir() + "/gate_XXXXXX";
-    ASSERT_NE(mkdtemp(made.data()), nullptr);
-    root_ = std::filesystem::canonical(made);
     Put("m/model.safetensors", "weights");
     Put("m/config.json", "{\"model_type\": \"gpt2\", \"n_positions\": 256}\n");
     Put("m/tokenizer.json", "{}\n");
@@ -32,14 +28,6 @@ class GateTest : public ::testing::Test {
     Put("policy.txtpb", kPolicy);
     PutReport({{"loss", 4.5}, {"bits_per_byte", 3.0}});
   }
-  void TearDown() override { ASSERT_TRUE(RemoveAll(root_).ok()); }
-
-  std::string Path(const std::string& name) { return JoinPath(root_, name); }
-  void Put(const std::string& name, const std::string& text) {
-    ASSERT_TRUE(MakeFolders(Dirname(Path(name))).ok());
-    ASSERT_TRUE(WriteFileAtomic(Path(name), text).ok());
-  }
-  std::string Get(const std::string& name) { return ReadFile(Path(name)).value(); }
 
   void PutReport(const Json& metrics) {
     Json report = NewArtefact("eval");
@@ -64,8 +52,6 @@ class GateTest : public ::testing::Test {
     EXPECT_FALSE(verdict.failed.empty());
     EXPECT_THAT(Get("m/README.md"), HasSubstr("## Verdict: FAILED"));
   }
-
-  std::string root_;
 };
 
 TEST_F(GateTest, PassesAndServeWouldObey) {

@@ -21,19 +21,18 @@ absl::StatusOr<InputFile> ReadInputFile(const std::string& path, const std::stri
 }
 
 absl::StatusOr<std::vector<std::string>> RecordsOf(const InputFile& file, const std::string& path) {
-  const bool is_jsonl = DetectFormat(path, "") == TextFormat::kJsonl;
   std::vector<std::string> records;
-  const std::string_view text = file.bytes;
-  for (size_t begin = 0, number = 1; begin < text.size(); ++number) {
-    const size_t end = std::min(text.find('\n', begin), text.size());
-    std::string_view line = text.substr(begin, end - begin);
-    begin = end + 1;
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    if (!is_jsonl) {
+  if (DetectFormat(path, "") == TextFormat::kJsonl) {
+    RETURN_IF_ERROR(ForEachJsonLine(file.bytes, path, [&records](JsonLine line) {
+      records.push_back(std::move(line.text));
+      return absl::OkStatus();
+    }));
+  } else {
+    for (std::string_view text = file.bytes; !text.empty();) {
+      std::string_view line = text.substr(0, text.find('\n'));
+      text.remove_prefix(std::min(text.size(), line.size() + 1));
+      if (line.ends_with('\r')) line.remove_suffix(1);
       records.emplace_back(line);
-    } else if (line.find_first_not_of(" \t") != std::string_view::npos) {
-      ASSIGN_OR_RETURN(JsonLine parsed, ParseJsonLine(line, absl::StrCat(path, " line ", number)));
-      records.push_back(std::move(parsed.text));
     }
   }
   if (records.empty())

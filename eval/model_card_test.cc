@@ -1,9 +1,8 @@
 #include "eval/model_card.h"
 
-#include <filesystem>
-
 #include "base/file.h"
 #include "base/lineage.h"
+#include "base/testing.h"
 #include "eval/card_front_matter.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -86,21 +85,11 @@ TEST(CardFrontMatterTest, KeepsWhatTheOwnerSays) {
   }
 }
 
-class ModelCardTest : public ::testing::Test {
+class ModelCardTest : public FolderTest {
  protected:
   void SetUp() override {
-    std::string made = ::testing::TempDir() + "/card_XXXXXX";
-    ASSERT_NE(mkdtemp(made.data()), nullptr);
-    root_ = std::filesystem::canonical(made);
     Put("m/model.safetensors", "weights");
     Put("m/config.json", "{\"model_type\": \"gpt2\", \"n_positions\": 256, \"rope\": {\"x\": 1}}\n");
-  }
-  void TearDown() override { ASSERT_TRUE(RemoveAll(root_).ok()); }
-
-  std::string Path(const std::string& name) { return JoinPath(root_, name); }
-  void Put(const std::string& name, const std::string& text) {
-    ASSERT_TRUE(MakeFolders(Dirname(Path(name))).ok());
-    ASSERT_TRUE(WriteFileAtomic(Path(name), text).ok());
   }
 
   // The records of prepare and train.
@@ -126,10 +115,8 @@ class ModelCardTest : public ::testing::Test {
     result.rows = {{"loss", "loss", 4.5, std::nullopt, 6.0, true, ""},
                    {"x", "x", std::nullopt, 1.0, std::nullopt, false, "it lacks | this"}};
     EXPECT_TRUE(WriteModelCard(Path("m"), result, report).ok());
-    return ReadFile(Path("m/README.md")).value();
+    return Get("m/README.md");
   }
-
-  std::string root_;
 };
 
 TEST_F(ModelCardTest, SaysWhatIsOnRecord) {
@@ -165,9 +152,9 @@ TEST_F(ModelCardTest, AModelMadeElsewhereSaysSo) {
 TEST_F(ModelCardTest, KeepsAnothersCard) {
   Put("m/README.md", "---\nlicense: mit\n---\n# Theirs\n");
   EXPECT_THAT(Card(), StartsWith("---\nlicense: mit\n"));
-  EXPECT_EQ(ReadFile(Path("m/README.original.md")).value(), "---\nlicense: mit\n---\n# Theirs\n");
+  EXPECT_EQ(Get("m/README.original.md"), "---\nlicense: mit\n---\n# Theirs\n");
   EXPECT_THAT(Card(), StartsWith("---\nlicense: mit\n"));
-  EXPECT_EQ(ReadFile(Path("m/README.original.md")).value(), "---\nlicense: mit\n---\n# Theirs\n");
+  EXPECT_EQ(Get("m/README.original.md"), "---\nlicense: mit\n---\n# Theirs\n");
 }
 
 TEST_F(ModelCardTest, HostileRecordsDoNoHarm) {

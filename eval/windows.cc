@@ -2,9 +2,7 @@
 
 #include <algorithm>
 
-#include "absl/strings/str_cat.h"
 #include "base/log.h"
-#include "base/suggest.h"
 
 namespace quern {
 namespace {
@@ -22,26 +20,6 @@ std::vector<Window> Strided(int64_t length, int64_t context, int64_t stride) {
 }
 
 }  // namespace
-
-std::string_view Name(PerplexityMode mode) {
-  switch (mode) {
-    case PerplexityMode::kToken:
-      return "token";
-    case PerplexityMode::kRolling:
-      return "rolling";
-    case PerplexityMode::kStrided:
-      return "strided";
-  }
-  return "";
-}
-
-absl::StatusOr<PerplexityMode> ParsePerplexityMode(std::string_view name) {
-  for (PerplexityMode mode : {PerplexityMode::kToken, PerplexityMode::kRolling, PerplexityMode::kStrided}) {
-    if (name == Name(mode)) return mode;
-  }
-  return absl::InvalidArgumentError(absl::StrCat("mode: token, rolling or strided, not \"", std::string(name), "\".",
-                                                 DidYouMean(name, {"token", "rolling", "strided"})));
-}
 
 std::vector<Window> CutWindows(int64_t length, PerplexityMode mode, int64_t context, int64_t stride) {
   CHECK(context >= 1 && (mode != PerplexityMode::kStrided || (stride >= 1 && stride <= context)))

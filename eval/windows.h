@@ -21,9 +21,8 @@ struct Window {
 // two tokens. At most `context` >= 1 inputs each. With L the context and S the stride (1 <= S <= L, kStrided only):
 //
 //   kToken     inputs [0, L), [L, 2L), ...: the tokens after them are asked for. What training's evaluation does.
-//   kRolling   the same, but the last window, where it has fewer than L inputs, begins earlier (loglikelihood_rolling
-//   of
-//              lm-evaluation-harness, whose prefix token is token 0 here)
+//   kRolling   the same, but the last window, where it has fewer than L inputs, begins earlier
+//              (loglikelihood_rolling of lm-evaluation-harness, whose prefix token is token 0 here)
 //   kStrided   tokens [0, L), [S, S + L), ... of which the last S are asked for, each after L - S tokens at least (the
 //              windows of "Perplexity of fixed-length models" in Hugging Face transformers' documentation). With S = L
 //              a window begins one token earlier, so that its first token is asked for as well.

@@ -3,12 +3,11 @@
 #include <atomic>
 #include <condition_variable>
 #include <deque>
-#include <functional>
 #include <mutex>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
-#include "base/clock.h"
+#include "base/testing.h"
 #include "gtest/gtest.h"
 #include "nn/testing.h"
 #include "serve/model_testing.h"
@@ -39,14 +38,6 @@ struct Inbox {
     return changed.wait_for(lock, std::chrono::duration<double>(seconds), [this] { return last.finished; });
   }
 };
-
-bool Eventually(const std::function<bool()>& condition) {
-  for (double end = MonotonicSeconds() + 30; MonotonicSeconds() < end;) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  }
-  return condition();
-}
 
 EngineRequest Ask(const std::string& prompt, int32_t max_new_tokens) {
   EngineRequest request;

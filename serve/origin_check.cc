@@ -8,19 +8,15 @@
 namespace quern {
 namespace {
 
-bool EndsWith(std::string_view text, std::string_view end) {
-  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
-}
-
 // RFC 6761, section 6.3: names below localhost are loopback names.
 bool CannotBeRebound(const std::string& host) {
-  return host == "localhost" || EndsWith(host, ".localhost") || IsIpLiteral(host);
+  return host == "localhost" || host.ends_with(".localhost") || IsIpLiteral(host);
 }
 
 // "http://host:port" or "https://...": the authority; "" for anything else ("null").
 std::string_view OriginAuthority(std::string_view origin) {
   for (std::string_view scheme : {"http://", "https://"}) {
-    if (origin.substr(0, scheme.size()) == scheme && IsAuthority(origin.substr(scheme.size()))) {
+    if (origin.starts_with(scheme) && IsAuthority(origin.substr(scheme.size()))) {
       return origin.substr(scheme.size());
     }
   }

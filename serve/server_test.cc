@@ -2,17 +2,16 @@
 #include "serve/server.h"
 
 #include <fstream>
-#include <functional>
 #include <sstream>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/interrupt.h"
 #include "base/json.h"
 #include "base/lineage.h"
 #include "base/sha256.h"
+#include "base/testing.h"
 #include "gtest/gtest.h"
 #include "nn/model_folder.h"
 #include "nn/testing.h"
@@ -22,14 +21,6 @@
 
 namespace quern {
 namespace {
-
-bool Eventually(const std::function<bool()>& condition) {
-  for (double end = MonotonicSeconds() + 30; MonotonicSeconds() < end;) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  return condition();
-}
 
 // The texts of a stream's events, one after another, when it came to its [DONE].
 std::string StreamText(const std::string& body) {

@@ -1,5 +1,6 @@
 #include "serve/settings.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <limits>

@@ -81,6 +81,11 @@ int64_t FakeEngine::cancelled() const {
   return cancelled_;
 }
 
+int64_t FakeEngine::cancelling() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return std::count_if(jobs_.begin(), jobs_.end(), [](const auto& item) { return item.second->cancelled; });
+}
+
 int64_t FakeEngine::probes() const {
   std::lock_guard<std::mutex> lock(mutex_);
   return probes_;

@@ -30,7 +30,8 @@ class FakeEngine : public Engine {
   EngineStats stats() const override;
   void Pause(bool paused) override;
 
-  int64_t cancelled() const;  // requests that were cancelled so far
+  int64_t cancelled() const;   // requests that were cancelled so far
+  int64_t cancelling() const;  // that will be at the next step
   int64_t probes() const;
 
  private:

@@ -33,7 +33,7 @@ class CliProcess {
 
   void Signal(int signal);
   // Waits until stdout or stderr holds `text`; false after `seconds`, or when the process has ended without it.
-  bool WaitFor(const std::string& text, double seconds = 30);
+  bool WaitFor(const std::string& text, double seconds = 120);
   RunResult Wait();
   std::string out() const;
   std::string err() const;

@@ -71,10 +71,6 @@ const std::map<std::string, Names, std::less<>>& AllowedLibraries() {
 
 constexpr const char* kPlainSystemHeaders[] = {"<cstdint>", "<cstddef>", "<immintrin.h>"};
 
-bool EndsWith(std::string_view text, std::string_view end) {
-  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
-}
-
 std::string FirstPart(std::string_view path) { return std::string(path.substr(0, path.find('/'))); }
 
 // The folder of the table that a path belongs to: the two-part name where there is one.
@@ -133,8 +129,8 @@ class Checker {
   std::vector<LayeringViolation> Check() && {
     for (const auto& item : includes_) {
       CheckFile(item.first, item.second);
-      if (EndsWith(item.first, "_cpu.cc") && FolderOf(item.first) == "kernels") CheckIsaUnit(item.first);
-      if (EndsWith(item.first, ".cu")) CheckCudaUnit(item.first);
+      if (item.first.ends_with("_cpu.cc") && FolderOf(item.first) == "kernels") CheckIsaUnit(item.first);
+      if (item.first.ends_with(".cu")) CheckCudaUnit(item.first);
     }
     return std::move(violations_);
   }
@@ -231,7 +227,7 @@ std::vector<SourceFile> ReadSources(const std::string& root) {
       continue;
     }
     for (const char* ending : {".h", ".hpp", ".cuh", ".cc", ".cpp", ".c", ".cu"}) {
-      if (!EndsWith(name, ending)) continue;
+      if (!name.ends_with(ending)) continue;
       absl::StatusOr<std::string> text = ReadFile(it->path().string());
       if (text.ok()) files.push_back({it->path().lexically_relative(root).string(), *std::move(text)});
       break;

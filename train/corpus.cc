@@ -49,8 +49,9 @@ absl::Status EncodeInto(const TextFile& text, const Tokenizer& tokenizer, TokenS
   Progress progress(absl::StrCat("encode ", Basename(text.path)), 0, "tokens");
   auto take = [&](std::span<const int32_t> ids) -> absl::Status {
     if (Interrupted()) return absl::CancelledError("interrupted while the text was encoded; nothing was trained");
+    RETURN_IF_ERROR(writer->Append(ids));
     progress.Update(writer->tokens());
-    return writer->Append(ids);
+    return absl::OkStatus();
   };
   std::vector<int32_t> end_of_document;
   if (text.json_lines && tokenizer.eos_id().has_value()) {
@@ -85,17 +86,8 @@ absl::StatusOr<TextFile> OpenText(const std::string& path, const std::string& fl
 }
 
 absl::Status ForEachDocument(const TextFile& text, const std::function<absl::Status(std::string_view)>& take) {
-  std::string_view rest = text.file->bytes();
-  if (!text.json_lines) return take(rest);
-  for (int64_t number = 1; !rest.empty(); ++number) {
-    const size_t end = rest.find('\n');
-    std::string_view line = rest.substr(0, end);
-    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
-    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    ASSIGN_OR_RETURN(JsonLine document, ParseJsonLine(line, absl::StrCat(text.path, " line ", number)));
-    RETURN_IF_ERROR(take(document.text));
-  }
-  return absl::OkStatus();
+  if (!text.json_lines) return take(text.file->bytes());
+  return ForEachJsonLine(text.file->bytes(), text.path, [&take](JsonLine document) { return take(document.text); });
 }
 
 absl::StatusOr<std::string_view> WholeText(const TextFile& text, std::string_view separator, std::string* buffer) {

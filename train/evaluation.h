@@ -13,8 +13,7 @@ namespace quern {
 
 class Evaluation {
  public:
-  // Of the text's windows, `batches * batch_size` spread evenly over it, or all where there are fewer or `batches` is
-  // 0.
+  // Of the text's windows, `batches * batch_size` spread evenly over it; all where there are fewer, or `batches` is 0.
   Evaluation(std::shared_ptr<const TokenShard> shard, int64_t block, int64_t batch_size, int64_t batches);
 
   // Nats per token.

@@ -11,6 +11,7 @@ namespace quern {
 namespace {
 
 constexpr size_t kLength = 8, kCrc = 4;
+constexpr size_t kMostMessage = size_t{1} << 30;  // what protobuf reads is counted by an int
 
 template <typename Unsigned>
 std::string LittleEndian(Unsigned value) {
@@ -55,6 +56,7 @@ absl::StatusOr<EventFile> ReadEventFile(const std::string& path) {
   while (TakeChecked(&rest, kLength, &length) && TakeChecked(&rest, FromLittleEndian<uint64_t>(length), &message)) {
     EventFile::Record record;
     record.begin = file.intact_bytes;
+    if (message.size() > kMostMessage) break;
     if (!record.event.ParseFromArray(message.data(), static_cast<int>(message.size()))) break;
     file.intact_bytes = bytes.size() - rest.size();
     file.records.push_back(std::move(record));

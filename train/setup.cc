@@ -31,7 +31,7 @@ int64_t VocabularyFor(size_t text_bytes) {
   return std::clamp<int64_t>(256 + static_cast<int64_t>(text_bytes) / 256, 512, 4096);
 }
 
-absl::StatusOr<RunTokenizer> LoadTokenizer(const std::string& path, bool of_a_model) {
+absl::StatusOr<RunTokenizer> LoadTokenizer(const std::string& path) {
   ASSIGN_OR_RETURN(Tokenizer tokenizer, Tokenizer::Load(path));
   if (!IsFolder(path)) return RunTokenizer{std::move(tokenizer), path, ""};
   return RunTokenizer{std::move(tokenizer), JoinPath(path, kTokenizerFile), path};
@@ -113,9 +113,9 @@ absl::StatusOr<RunTokenizer> ChooseTokenizer(const TrainConfig& config, const Te
                                              const TextFile& validation) {
   if (config.tokenizer() == "byte") return RunTokenizer{Tokenizer::Bytes(), "", ""};
   if (config.tokenizer() == "char") return MakeCharTokenizer(train, validation);
-  if (config.has_tokenizer()) return LoadTokenizer(config.tokenizer(), false);
+  if (config.has_tokenizer()) return LoadTokenizer(config.tokenizer());
   if (config.has_model_name()) {
-    absl::StatusOr<RunTokenizer> tokenizer = LoadTokenizer(config.model_name(), true);
+    absl::StatusOr<RunTokenizer> tokenizer = LoadTokenizer(config.model_name());
     if (tokenizer.ok() || tokenizer.status().code() != absl::StatusCode::kNotFound) return tokenizer;
     return absl::NotFoundError(absl::StrCat("--model_name ", config.model_name(), " has no ", kTokenizerFile,
                                             "; name the tokenizer it was trained with by --tokenizer"));
@@ -123,7 +123,7 @@ absl::StatusOr<RunTokenizer> ChooseTokenizer(const TrainConfig& config, const Te
   const std::string beside = JoinPath(Dirname(train.path), kTokenizerFile);
   if (!FileExists(beside)) return MakeBpeTokenizer(train);
   LOG(INFO) << "no --tokenizer: using " << beside << ", which lies beside the text";
-  return LoadTokenizer(beside, false);
+  return LoadTokenizer(beside);
 }
 
 absl::StatusOr<ModelConfig> ChooseModelConfig(const TrainConfig& config, const Tokenizer& tokenizer) {

@@ -55,7 +55,7 @@ absl::Status CheckSmokeSet(const std::string& path, const Tokenizer& tokenizer, 
   const double loss = step.Gradients(std::vector<TokenBatch>{FirstWindow(ids, block)});
   const double norm = GlobalNorm(step.gradient());
   if (!std::isfinite(loss) || !std::isfinite(norm)) {
-    return absl::FailedPreconditionError(absl::StrCat(path, ": the smoke set gives loss ", loss, " and gradient norm ",
+    return absl::InvalidArgumentError(absl::StrCat(path, ": the smoke set gives loss ", loss, " and gradient norm ",
                                                       norm, "; the model's weights are damaged, or its config"));
   }
   LOG(INFO) << "smoke set: " << ids.size() << " tokens, loss " << loss << ", gradient norm " << norm << ", in "

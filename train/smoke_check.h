@@ -17,8 +17,9 @@ namespace quern {
 // The smoke set beside `train_file`, if there is one.
 std::optional<std::string> FindSmokeSet(const std::string& train_file);
 
-// InvalidArgument: the tokenizer lacks a symbol. FailedPrecondition: loss or gradient is no number. A tokenizer that
-// does not give the text back byte for byte is named on the log. A set of fewer than two tokens passes.
+// InvalidArgument: the tokenizer lacks a symbol; loss or gradient is no number, so the weights to start from are
+// damaged. A tokenizer that does not give the text back byte for byte is named on the log. A set of fewer than two
+// tokens passes.
 absl::Status CheckSmokeSet(const std::string& path, const Tokenizer& tokenizer, int64_t block, TrainStep& step);
 
 }  // namespace quern

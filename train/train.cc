@@ -241,7 +241,9 @@ class TrainingRun {
       MetricsRow row;
       row.learning_rate = schedule.LearningRate(state_.step + 1);
       const StepResult step = step_->Run(batches, row.learning_rate);
-      if (step.diverged) return Diverged(step);
+      if (step.diverged) {
+        return Diverged(state_.step + 1, absl::StrCat("loss ", step.loss, ", gradient norm ", step.grad_norm));
+      }
       ++state_.step;
       state_.loader = loader.state();
       stepping_seconds_ += MonotonicSeconds() - start;
@@ -294,7 +296,7 @@ class TrainingRun {
 
   absl::Status Evaluate(MetricsRow* row, bool* improved) {
     const double loss = evaluation_->Loss(*model_);
-    if (!std::isfinite(loss)) return Diverged({row->loss, row->grad_norm, true});
+    if (!std::isfinite(loss)) return Diverged(state_.step, absl::StrCat("validation loss ", loss));
     row->eval_loss = loss;
     *improved = loss < state_.best_eval_loss;
     if (*improved) {
@@ -328,11 +330,11 @@ class TrainingRun {
     return RemoveCheckpoints(config_.output_dir(), keep);
   }
 
-  absl::Status Diverged(const StepResult& step) const {
-    return absl::FailedPreconditionError(absl::StrCat("step ", state_.step + 1, ": loss ", step.loss,
-                                                      " and gradient norm ", step.grad_norm,
-                                                      " are no longer finite; the checkpoints before it are whole. "
-                                                      "Lower --learning_rate, or lengthen --warmup_steps"));
+  absl::Status Diverged(int64_t step, const std::string& what) const {
+    return absl::FailedPreconditionError(
+        absl::StrCat("step ", step, ": ", what, ": training has diverged. Lower --learning_rate, or lengthen ",
+                     "--warmup_steps, and start again; the checkpoints before it are whole, and "
+                     "--resume_from_checkpoint goes on from one with other settings"));
   }
 
   absl::Status PromoteBest() {

@@ -48,9 +48,10 @@ absl::Status CheckTrainConfig(const TrainConfig& config);
 // Polls base/interrupt.h between steps: after a signal a checkpoint is saved, the best model so far is promoted, and
 // Cancelled is returned, with a message that says how to go on. Errors: NotFound, PermissionDenied (files);
 // InvalidArgument (empty or too short text, a symbol that the tokenizer lacks, a used output folder, a model that does
-// not fit the tokenizer or the texts, a checkpoint of another architecture, a damaged checkpoint named by path);
-// ResourceExhausted (memory, disk), Unavailable (disk; another process trains in the same folder); FailedPrecondition
-// (the loss is no longer a number). After an error there is no half-written checkpoint and no temporary file.
+// not fit the tokenizer or the texts, weights that are no numbers, a checkpoint of another architecture, a damaged
+// checkpoint named by path); ResourceExhausted (memory, disk), Unavailable (disk; another process trains in the same
+// folder); FailedPrecondition (the loss is no longer a number). After an error there is no half-written checkpoint and
+// no temporary file.
 absl::StatusOr<TrainResult> Train(const TrainConfig& config);
 
 }  // namespace quern

@@ -5,13 +5,16 @@
 
 #include <cmath>
 #include <csignal>
+#include <cstdlib>
 #include <functional>
+#include <memory>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/file.h"
 #include "base/interrupt.h"
 #include "base/lineage.h"
+#include "base/progress.h"
 #include "base/sha256.h"
 #include "base/thread_pool.h"
 #include "gtest/gtest.h"
@@ -182,6 +185,61 @@ TEST(Train, PinnedFlagsAloneAreEnough) {
   EXPECT_TRUE(LoadModel(config.output_dir()).ok());
   auto model_config = ReadModelConfig(config.output_dir());
   ASSERT_TRUE(model_config.ok() && model_config->has_llama());
+}
+
+TEST(Train, SaysHowManyTokensItEncoded) {
+  TrainConfig config = SmallRun(FreshFolder("a"), "run");
+  config.set_max_steps(1);
+  testing::internal::CaptureStderr();
+  const bool trained = Train(config).ok();
+  const std::string said = testing::internal::GetCapturedStderr();
+  ASSERT_TRUE(trained) << said;
+  // Bytes are tokens.
+  const std::string tokens = FormatCount(static_cast<int64_t>(*FileSize(config.train_file())));
+  EXPECT_NE(said.find("encode train.txt: " + tokens + " tokens"), std::string::npos) << said;
+  EXPECT_NE(said.find(tokens + " tokens to learn from"), std::string::npos) << said;
+}
+
+// Weight decay that multiplies the weights by -9999 at each step.
+TEST(Train, SaysAtWhichStepItDivergedAndWhatToDo) {
+  TrainConfig config = SmallRun(FreshFolder("a"), "run");
+  config.set_learning_rate(100);
+  config.set_weight_decay(100);
+  config.set_lr_scheduler("constant");
+  config.set_warmup_steps(0);
+  auto step_of = [](const absl::Status& status, const std::string& what) {
+    const std::string message(status.message());
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
+    EXPECT_NE(message.find(what), std::string::npos) << status;
+    EXPECT_NE(message.find("Lower --learning_rate"), std::string::npos) << status;
+    return std::atoi(message.substr(5).c_str());
+  };
+  config.set_eval_steps(1);
+  const int evaluated = step_of(Train(config).status(), "validation loss");
+  config.set_eval_steps(0);
+  config.set_overwrite_output_dir(true);
+  // The weights that a step leaves show in the next step's loss.
+  EXPECT_EQ(step_of(Train(config).status(), "gradient norm"), evaluated + 1);
+}
+
+TEST(Train, RefusesDamagedWeights) {
+  const std::string folder = FreshFolder("a");
+  TrainConfig base = SmallRun(folder, "base");
+  base.set_max_steps(1);
+  ASSERT_TRUE(Train(base).ok());
+  std::unique_ptr<LanguageModel> model = *LoadModel(base.output_dir());
+  model->Visit([](std::string_view, Var& parameter) {
+    Tensor weights = parameter.value().Clone();
+    weights.mutable_data<float>()[0] = std::nanf("");
+    parameter.mutable_value() = weights;
+  });
+  ASSERT_TRUE(SaveModel(*model, base.output_dir()).ok());
+  TrainConfig tuned = SmallRun(folder, "tuned");
+  tuned.clear_tokenizer();
+  tuned.clear_model();
+  tuned.set_model_name(base.output_dir());
+  ExpectRefused(tuned, "weights are damaged");
+  EXPECT_FALSE(FileExists(tuned.output_dir()));
 }
 
 TEST(Train, ReadsJsonLines) {

@@ -233,15 +233,9 @@ void Connection::Dispatch() {
   HttpRequest request = std::move(reader_).Take();
   request.id = request_id_ = RequestId(request.Field("X-Request-Id"));
 
-  state_ = State::kAnswering;
-  input_timer_.cancel();
-  ++serial_;
-  head_time_ = MonotonicSeconds();
-  record_ = {};
-  record_.method = head.method;
+  BeginAnswer(head.method);
   head_only_ = head.method == "HEAD";
   close_after_ = !head.keep_alive;
-  started_ = streaming_ = ended_ = false;
   shared_->handler(std::move(request), std::make_shared<ConnectionResponder>(shared_from_this(), serial_));
 }
 
@@ -257,16 +251,20 @@ void Connection::SetBusy(bool busy) {
 
 // ---- Answering.
 
-void Connection::Refuse(const HttpError& error) {
-  if (state_ != State::kReceiving) return;
+void Connection::BeginAnswer(const std::string& method) {
   state_ = State::kAnswering;
   input_timer_.cancel();
   ++serial_;
   head_time_ = MonotonicSeconds();
   record_ = {};
-  record_.method = reader_.head().method;
-  record_.code = error.code;
+  record_.method = method;
   head_only_ = started_ = streaming_ = ended_ = false;
+}
+
+void Connection::Refuse(const HttpError& error) {
+  if (state_ != State::kReceiving) return;
+  BeginAnswer(reader_.head().method);
+  record_.code = error.code;
   close_after_ = true;
   request_id_ = RequestId("");
   Send(ErrorResponse(error, request_id_));

@@ -70,6 +70,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void SetBusy(bool busy);
 
   // Answering.
+  void BeginAnswer(const std::string& method);
   void Refuse(const HttpError& error);
   void Send(const HttpResponse& response);
   void StartStream(const HttpResponse& response);

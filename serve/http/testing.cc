@@ -141,7 +141,7 @@ std::string PostRequest(std::string_view path, std::string_view body, std::strin
 TestResponse Exchange(int port, std::string_view request) {
   TestClient client(port);
   client.Send(request);
-  return client.Read(10, request.substr(0, 5) == "HEAD ");
+  return client.Read(kPatienceSeconds, request.substr(0, 5) == "HEAD ");
 }
 
 }  // namespace quern

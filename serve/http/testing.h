@@ -19,6 +19,9 @@ struct TestResponse {
   std::string_view Field(std::string_view name) const { return FindField(fields, name); }
 };
 
+// Deadlines are for tests that fail: longer than a loaded machine under a sanitizer needs.
+constexpr double kPatienceSeconds = 60;
+
 class TestClient {
  public:
   // CHECKs that 127.0.0.1:`port` accepts.
@@ -30,11 +33,11 @@ class TestClient {
   // False where the server has closed.
   bool Send(std::string_view bytes);
   // What arrives within `seconds`, at most until `marker` has been seen; "" on end of input.
-  std::string ReadUntil(std::string_view marker, double seconds = 10);
+  std::string ReadUntil(std::string_view marker, double seconds = kPatienceSeconds);
   // One answer with its body (none for `head_only`).
-  TestResponse Read(double seconds = 10, bool head_only = false);
+  TestResponse Read(double seconds = kPatienceSeconds, bool head_only = false);
   // Whether the server closes the connection within `seconds`, with nothing more said.
-  bool Closed(double seconds = 5);
+  bool Closed(double seconds = kPatienceSeconds);
   void FinishSending();
   // Closes with a reset, as a client that crashed.
   void Reset();

@@ -34,31 +34,22 @@ void PagedCache::Write(const Tensor& k, const Tensor& v, const std::vector<int64
   Attend(Tensor::Zeros(k.shape(), DType::kF32), k, v, rows, past, 1.0f);
 }
 
-Tensor PagedCache::Keys() const {
-  const int64_t heads = blocks_.k.dim(1), dim = blocks_.k.dim(2);
-  Tensor keys = Tensor::Empty({sequences_, positions_, heads, dim}, DType::kF32);
+// `blocks`: [blocks, Hkv, ..], with the place within a block on axis `slot_axis`.
+Tensor PagedCache::ByPosition(const Tensor& blocks, int slot_axis, int64_t dim) const {
+  const int64_t heads = blocks.dim(1);
+  Tensor all = Tensor::Empty({sequences_, positions_, heads, dim}, DType::kF32);
   for (int64_t s = 0; s < sequences_; ++s) {
     for (int64_t at = 0; at < positions_; ++at) {
       const int64_t id = block_ids_[static_cast<size_t>(s * pages_ + at / kKeyBlock)], slot = at % kKeyBlock;
-      Tensor to = keys.Slice(0, s, s + 1).Slice(1, at, at + 1).Reshape({heads, dim});
-      to.CopyFrom(blocks_.k.Slice(0, id, id + 1).Slice(3, slot, slot + 1).Contiguous().Reshape({heads, dim}));
+      Tensor to = all.Slice(0, s, s + 1).Slice(1, at, at + 1).Reshape({heads, dim});
+      to.CopyFrom(blocks.Slice(0, id, id + 1).Slice(slot_axis, slot, slot + 1).Contiguous().Reshape({heads, dim}));
     }
   }
-  return keys;
+  return all;
 }
 
-Tensor PagedCache::Values() const {
-  const int64_t heads = blocks_.v.dim(1), dim = blocks_.v.dim(3);
-  Tensor values = Tensor::Empty({sequences_, positions_, heads, dim}, DType::kF32);
-  for (int64_t s = 0; s < sequences_; ++s) {
-    for (int64_t at = 0; at < positions_; ++at) {
-      const int64_t id = block_ids_[static_cast<size_t>(s * pages_ + at / kKeyBlock)], slot = at % kKeyBlock;
-      Tensor to = values.Slice(0, s, s + 1).Slice(1, at, at + 1).Reshape({heads, dim});
-      to.CopyFrom(blocks_.v.Slice(0, id, id + 1).Slice(2, slot, slot + 1).Contiguous().Reshape({heads, dim}));
-    }
-  }
-  return values;
-}
+Tensor PagedCache::Keys() const { return ByPosition(blocks_.k, 3, blocks_.k.dim(2)); }
+Tensor PagedCache::Values() const { return ByPosition(blocks_.v, 2, blocks_.v.dim(3)); }
 
 // [B, S, D] or [B, H, S, D]: rows of a cache overwritten from a position of each sequence on.
 Outputs TensorScatter(const OpCase& op) {

@@ -25,6 +25,8 @@ class PagedCache {
   Tensor Values() const;
 
  private:
+  Tensor ByPosition(const Tensor& blocks, int slot_axis, int64_t dim) const;
+
   int64_t sequences_, positions_, pages_;
   KvBlocks blocks_;
   std::vector<int32_t> block_starts_, block_ids_;
