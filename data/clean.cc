@@ -3,7 +3,7 @@
 #include <array>
 
 #include "base/log.h"
-#include "data/utf8.h"
+#include "base/utf8.h"
 #include "unicode/bytestream.h"
 #include "unicode/casemap.h"
 #include "unicode/normalizer2.h"

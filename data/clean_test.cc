@@ -4,7 +4,7 @@
 #include <sstream>
 
 #include "base/file.h"
-#include "data/utf8.h"
+#include "base/utf8.h"
 #include "gtest/gtest.h"
 
 namespace quern {

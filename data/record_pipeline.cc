@@ -6,7 +6,7 @@
 #include "base/status_macros.h"
 #include "base/thread_pool.h"
 #include "data/json_line.h"
-#include "data/utf8.h"
+#include "base/utf8.h"
 
 namespace quern {
 namespace {

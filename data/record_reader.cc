@@ -12,7 +12,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/status_macros.h"
-#include "data/utf8.h"
+#include "base/utf8.h"
 
 namespace quern {
 namespace {
