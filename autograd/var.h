@@ -23,7 +23,7 @@
 
 namespace quern {
 
-struct VarNode;  // autograd/var.cc
+struct VarNode;  // autograd/node.h
 
 // One slot per input of the operation, in the order given to Record.
 using Grads = std::vector<Slot>;

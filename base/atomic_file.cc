@@ -27,16 +27,6 @@ std::string TemporaryName(const std::string& path) {
   return JoinPath(Dirname(path), absl::StrCat(".", Basename(path), ".tmp-", getpid(), "-", counter.fetch_add(1)));
 }
 
-absl::Status SyncFolder(const std::string& path) {
-  int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return FileError(errno, "syncing folder", path);
-  int error = fsync(fd) == 0 ? 0 : errno;
-  close(fd);
-  // Some file systems cannot sync a folder.
-  if (error != 0 && error != EINVAL && error != ENOTSUP) return FileError(error, "syncing folder", path);
-  return absl::OkStatus();
-}
-
 absl::Status SyncFile(const std::string& path) {
   int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return FileError(errno, "syncing", path);
@@ -65,6 +55,16 @@ std::string ResolveLinks(const std::string& path) {
 }
 
 }  // namespace
+
+absl::Status SyncFolder(const std::string& path) {
+  int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return FileError(errno, "syncing folder", path);
+  int error = fsync(fd) == 0 ? 0 : errno;
+  close(fd);
+  // Some file systems cannot sync a folder.
+  if (error != 0 && error != EINVAL && error != ENOTSUP) return FileError(error, "syncing folder", path);
+  return absl::OkStatus();
+}
 
 struct AtomicFile::Impl {
   std::string path;       // as the caller named it, for messages

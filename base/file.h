@@ -10,9 +10,9 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -29,6 +29,23 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, uint64_t max_bytes
 
 // Hands the regular file at `path` to `piece`, in order, a megabyte at a time.
 absl::Status ReadFilePieces(const std::string& path, const std::function<void(std::string_view)>& piece);
+
+// A file, pipe or device, read in order in pieces of the caller's size.
+class FileReader {
+ public:
+  static absl::StatusOr<FileReader> Open(const std::string& path);
+  FileReader(FileReader&& other) noexcept : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)) {}
+  FileReader& operator=(FileReader&&) = delete;
+  ~FileReader();
+
+  // Up to `size` bytes into `out`; returns how many: fewer only at the end.
+  absl::StatusOr<size_t> Read(char* out, size_t size);
+
+ private:
+  FileReader(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
+  std::string path_;
+  int fd_;
+};
 
 // Writes `path` atomically: temporary name (`.NAME.tmp-PID-N`) in the same folder, write, fsync, rename, fsync of the
 // folder. After an error `path` is what it was and no temporary file is left behind. Where `path` is a symbolic link,
@@ -101,12 +118,17 @@ absl::StatusOr<uint64_t> FileSize(const std::string& path);
 absl::Status MakeFolders(const std::string& path);
 // rm -r; OK when nothing is there.
 absl::Status RemoveAll(const std::string& path);
+// fsync of a folder, so that renames within it survive a crash; OK where the file system cannot do that.
+absl::Status SyncFolder(const std::string& path);
 // Names (not paths) in `path`, sorted by byte value, without "." and "..".
 absl::StatusOr<std::vector<std::string>> ListFolder(const std::string& path);
 // "a/b" from ("a", "b"); an absolute `name` is returned as it is.
 std::string JoinPath(std::string_view folder, std::string_view name);
 std::string Dirname(std::string_view path);
 std::string Basename(std::string_view path);
+// Whether `name`, out of somebody else's file, names a file in the folder where it is looked for and nowhere else: not
+// empty, "." or "..", and without "/" and NUL.
+bool IsPlainName(std::string_view name);
 // `path` as seen from `folder` ("../data/train.txt"): recorded paths are relative to the file that holds them. Symbolic
 // links among the folders are resolved; the last name of `path` is kept as it is.
 std::string RelativePath(const std::string& path, const std::string& folder);

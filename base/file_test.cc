@@ -6,8 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <fstream>
-
+#include "base/testing.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -18,22 +17,9 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-class FileTest : public ::testing::Test {
+class FileTest : public FolderTest {
  protected:
-  void SetUp() override {
-    std::string made = ::testing::TempDir() + "/file_test_XXXXXX";
-    ASSERT_NE(mkdtemp(made.data()), nullptr);
-    folder_ = made;
-  }
-  void TearDown() override { ASSERT_TRUE(RemoveAll(folder_).ok()); }
-
-  std::string Path(const std::string& name) const { return JoinPath(folder_, name); }
-  void Put(const std::string& name, const std::string& bytes) const {
-    std::ofstream(Path(name), std::ios::binary) << bytes;
-  }
-  std::vector<std::string> Names() const { return ListFolder(folder_).value(); }
-
-  std::string folder_;
+  std::vector<std::string> Names() const { return ListFolder(folder()).value(); }
 };
 
 // Runs `body` with files limited to `bytes`, as on a disk that fills up.
@@ -62,7 +48,7 @@ TEST_F(FileTest, ReadsWhatWasWritten) {
 }
 
 TEST_F(FileTest, ReadBoundsSize) {
-  Put("a", "12345");
+  Write("a", "12345");
   EXPECT_EQ(ReadFile(Path("a"), 5).value(), "12345");
   absl::Status status = ReadFile(Path("a"), 4).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
@@ -72,8 +58,22 @@ TEST_F(FileTest, ReadBoundsSize) {
   EXPECT_FALSE(ReadFile("/proc/self/status").value().empty());  // its size is reported as 0
 }
 
+TEST_F(FileTest, ReadsInPiecesOfTheCallersSize) {
+  Write("a", "12345");
+  FileReader first = FileReader::Open(Path("a")).value();
+  FileReader reader = std::move(first);
+  char piece[3];
+  EXPECT_EQ(reader.Read(piece, 3).value(), 3u);
+  EXPECT_EQ(std::string_view(piece, 3), "123");
+  EXPECT_EQ(reader.Read(piece, 3).value(), 2u);
+  EXPECT_EQ(std::string_view(piece, 2), "45");
+  EXPECT_EQ(reader.Read(piece, 3).value(), 0u);
+  EXPECT_EQ(FileReader::Open(folder()).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(FileReader::Open(Path("none")).status().code(), absl::StatusCode::kNotFound);
+}
+
 TEST_F(FileTest, MissingFileSuggestsTheNearestName) {
-  Put("train.txt", "");
+  Write("train.txt", "");
   absl::Status status = ReadFile(Path("trian.txt")).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(std::string(status.message()), HasSubstr("Did you mean \"train.txt\"?"));
@@ -84,24 +84,24 @@ TEST_F(FileTest, MissingFileSuggestsTheNearestName) {
 
 TEST_F(FileTest, FoldersAndPipesAreNotFiles) {
   ASSERT_EQ(mkfifo(Path("pipe").c_str(), 0600), 0);
-  for (const std::string& path : {folder_, Path("pipe")}) {
+  for (const std::string& path : {folder(), Path("pipe")}) {
     EXPECT_EQ(MappedFile::Open(path).status().code(), absl::StatusCode::kInvalidArgument) << path;
     EXPECT_EQ(ReadFilePieces(path, [](std::string_view) {}).code(), absl::StatusCode::kInvalidArgument) << path;
     EXPECT_EQ(FileSize(path).status().code(), absl::StatusCode::kInvalidArgument) << path;
   }
-  EXPECT_EQ(ReadFile(folder_).status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(WriteFileAtomic(folder_, "x").code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(ReadFile(folder()).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(WriteFileAtomic(folder(), "x").code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST_F(FileTest, Maps) {
-  Put("a", "abc");
-  Put("empty", "");
+  Write("a", "abc");
+  Write("empty", "");
   EXPECT_EQ(MappedFile::Open(Path("a")).value()->bytes(), "abc");
   EXPECT_EQ(MappedFile::Open(Path("empty")).value()->bytes(), "");
 }
 
 TEST_F(FileTest, AtomicFileAppearsOnlyOnCommit) {
-  Put("a", "old");
+  Write("a", "old");
   {
     AtomicFile file = AtomicFile::Create(Path("a")).value();
     ASSERT_TRUE(file.Append("new").ok());
@@ -123,7 +123,7 @@ TEST_F(FileTest, AtomicFileAppearsOnlyOnCommit) {
 }
 
 TEST_F(FileTest, AtomicFileKeepsModeAndFollowsLinks) {
-  Put("real", "old");
+  Write("real", "old");
   ASSERT_EQ(chmod(Path("real").c_str(), 0640), 0);
   ASSERT_EQ(symlink("real", Path("link").c_str()), 0);
   ASSERT_TRUE(WriteFileAtomic(Path("link"), "new").ok());
@@ -150,7 +150,7 @@ TEST_F(FileTest, DiskFull) {
 }
 
 TEST_F(FileTest, AFailedWriteLeavesTheOldFileAndNothingElse) {
-  Put("a", "old");
+  Write("a", "old");
   for (size_t piece : {size_t{1000}, size_t{3'000'000}}) {
     absl::Status status;
     WithFileSizeLimit(10'000, [&] {
@@ -190,7 +190,7 @@ TEST_F(FileTest, AtomicFolder) {
 TEST_F(FileTest, AtomicFolderReplaces) {
   ASSERT_TRUE(MakeFolders(Path("d")).ok());
   { EXPECT_TRUE(AtomicFolder::Create(Path("d")).ok()) << "an empty folder may be taken"; }
-  Put("d/old", "1");
+  Write("d/old", "1");
   EXPECT_EQ(AtomicFolder::Create(Path("d")).status().code(), absl::StatusCode::kInvalidArgument);
   AtomicFolder folder = AtomicFolder::Create(Path("d"), /*replace=*/true).value();
   ASSERT_TRUE(WriteFileAtomic(JoinPath(folder.staging(), "new"), "2").ok());
@@ -202,7 +202,7 @@ TEST_F(FileTest, AtomicFolderReplaces) {
 TEST_F(FileTest, AtomicFolderRefusesWhatAppearedMeanwhile) {
   AtomicFolder folder = AtomicFolder::Create(Path("d")).value();
   ASSERT_TRUE(MakeFolders(Path("d")).ok());
-  Put("d/theirs", "1");
+  Write("d/theirs", "1");
   EXPECT_EQ(folder.Commit().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(ListFolder(Path("d")).value(), ElementsAre("theirs"));
 }
@@ -210,7 +210,7 @@ TEST_F(FileTest, AtomicFolderRefusesWhatAppearedMeanwhile) {
 TEST_F(FileTest, FoldersAreMadeAndRemoved) {
   ASSERT_TRUE(MakeFolders(Path("x/y/z")).ok());
   ASSERT_TRUE(MakeFolders(Path("x/y/z")).ok());
-  Put("file", "");
+  Write("file", "");
   EXPECT_FALSE(MakeFolders(Path("file")).ok());
   EXPECT_FALSE(MakeFolders(Path("file/below")).ok());
   ASSERT_TRUE(RemoveAll(Path("x")).ok());
@@ -236,6 +236,12 @@ TEST(PathTest, Parts) {
   EXPECT_EQ(Basename("/"), "/");
 }
 
+TEST(PathTest, PlainNames) {
+  for (const char* plain : {"a", "a.b", ".hidden", "..."}) EXPECT_TRUE(IsPlainName(plain)) << plain;
+  for (const char* other : {"", ".", "..", "a/b", "/a", "a/"}) EXPECT_FALSE(IsPlainName(other)) << other;
+  EXPECT_FALSE(IsPlainName(std::string_view("a\0b", 3)));
+}
+
 TEST_F(FileTest, RelativePaths) {
   EXPECT_EQ(RelativePath("data/train.txt", "data"), "train.txt");
   EXPECT_EQ(RelativePath("data/train.txt", "out/m/quern"), "../../../data/train.txt");
@@ -243,12 +249,12 @@ TEST_F(FileTest, RelativePaths) {
   EXPECT_EQ(RelativePath("a/../b", "c"), "../b");
   // Through a linked folder the way back is the real one; a linked file keeps its name.
   ASSERT_TRUE(MakeFolders(Path("deep/real")).ok());
-  Put("file", "1");
+  Write("file", "1");
   ASSERT_EQ(symlink("deep/real", Path("short").c_str()), 0);
   ASSERT_EQ(symlink("file", Path("alias").c_str()), 0);
   EXPECT_EQ(RelativePath(Path("file"), Path("short")), "../../file");
   EXPECT_EQ(ReadFile(Path("short/../../file")).value(), "1");
-  EXPECT_EQ(RelativePath(Path("alias"), folder_), "alias");
+  EXPECT_EQ(RelativePath(Path("alias"), folder()), "alias");
 }
 
 }  // namespace

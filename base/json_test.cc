@@ -1,11 +1,11 @@
 #include "base/json.h"
 
 #include <cmath>
-#include <cstdlib>
 #include <cstring>
 #include <limits>
 
 #include "base/file.h"
+#include "base/testing.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -79,9 +79,8 @@ TEST(JsonTest, EveryTruncationOfADocumentIsRefused) {
 // beyond 64 bits (as f64), numbers that round to zero, and a byte order mark; numbers beyond f64, what is not UTF-8,
 // lone surrogates and nesting of 500 levels are refused.
 TEST(JsonTest, JsonTestSuite) {
-  const char* fixtures = std::getenv("QUERN_FIXTURES");
-  if (fixtures == nullptr) GTEST_SKIP() << "QUERN_FIXTURES is not set";
-  const std::string folder = JoinPath(fixtures, "negative/json");
+  if (FixturesFolder().empty()) GTEST_SKIP() << kNoFixtures;
+  const std::string folder = JoinPath(FixturesFolder(), "negative/json");
   const std::vector<std::string> names = ListFolder(folder).value();
   std::vector<std::string> either, duplicates;
   for (const std::string& name : names) {
@@ -95,15 +94,14 @@ TEST(JsonTest, JsonTestSuite) {
     if (last.ok() && !strict.ok()) duplicates.push_back(name);
     if (strict.ok()) continue;
     EXPECT_EQ(strict.code(), absl::StatusCode::kInvalidArgument) << name;
-    EXPECT_THAT(std::string(strict.message()), AnyOf(StartsWith(name + " is not valid JSON at byte "),
-                                                     StartsWith(name + " is refused: ")));
+    EXPECT_THAT(std::string(strict.message()),
+                AnyOf(StartsWith(name + " is not valid JSON at byte "), StartsWith(name + " is refused: ")));
   }
   EXPECT_EQ(names.size(), 318u);
   EXPECT_THAT(either, ElementsAre("i_number_double_huge_neg_exp.json", "i_number_real_underflow.json",
                                   "i_number_too_big_neg_int.json", "i_number_too_big_pos_int.json",
                                   "i_number_very_big_negative_int.json", "i_structure_UTF-8_BOM_empty_object.json"));
-  EXPECT_THAT(duplicates,
-              ElementsAre("y_object_duplicated_key.json", "y_object_duplicated_key_and_value.json"));
+  EXPECT_THAT(duplicates, ElementsAre("y_object_duplicated_key.json", "y_object_duplicated_key_and_value.json"));
 }
 
 TEST(JsonTest, WritesSortedAndStable) {

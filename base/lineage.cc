@@ -44,7 +44,7 @@ absl::StatusOr<std::set<std::string>> ShardsOf(const std::string& index_path) {
   std::set<std::string> shards;
   for (const Json& shard : *map) {
     std::string name = shard.is_string() ? shard.get<std::string>() : "";
-    if (name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos) {
+    if (!IsPlainName(name)) {
       return absl::InvalidArgumentError(absl::StrCat(index_path, ": weight_map names ", WriteJsonLine(shard),
                                                      ", which is not a file of this folder"));
     }

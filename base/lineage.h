@@ -99,9 +99,9 @@ struct Verdict {
   bool present = false;
   bool passed = false;              // PASSED, and it counts: `problem` is empty
   std::vector<std::string> failed;  // failedTests
-  std::string
-      problem;  // why it does not count: broken seal, other weights or tokenizer, at odds with its own failedTests
-  std::string sha256;  // of verdict.json
+  std::string sha256;               // of verdict.json
+  // Why it does not count: broken seal, other weights or tokenizer, at odds with its own failedTests.
+  std::string problem;
 };
 // Digests every file of ModelFiles.
 Verdict ReadVerdict(const std::string& model_folder);

@@ -1,15 +1,13 @@
 #include "base/lineage.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 
 #include "base/file.h"
 #include "base/sha256.h"
+#include "base/testing.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -22,24 +20,20 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 // A whole chain: raw text, data folder, a base model with a run of its own, the model, its report, policy and verdict.
-class LineageTest : public ::testing::Test {
+class LineageTest : public FolderTest {
  protected:
   void SetUp() override {
-    std::string made = ::testing::TempDir() + "/lineage_XXXXXX";
-    ASSERT_NE(mkdtemp(made.data()), nullptr);
-    root_ = std::filesystem::canonical(made);
     MakeData();
-    Put("base/model.safetensors", "base weights");
-    Put("base/config.json", "{}");
+    Write("base/model.safetensors", "base weights");
+    Write("base/config.json", "{}");
     ASSERT_TRUE(WriteRun(Path("base"), {{"inputs", Json::object()}}).ok());
     MakeModel();
     Judge({.passed = {"loss"}, .failed = {}});
   }
-  void TearDown() override { ASSERT_TRUE(RemoveAll(root_).ok()); }
 
   void MakeData() {
-    Put("raw/book.txt", "In the beginning");
-    for (const char* split : {"train", "validation"}) Put(std::string("data/") + split + ".txt", split);
+    Write("raw/book.txt", "In the beginning");
+    for (const char* split : {"train", "validation"}) Write(std::string("data/") + split + ".txt", split);
     Json data = NewArtefact("data");
     data["timestamp"] = "2026-11-24T09:00:00Z";
     data["source"] = DescribeSource(Path("raw/book.txt"), {Path("raw/book.txt")}, Path("data")).value();
@@ -53,9 +47,9 @@ class LineageTest : public ::testing::Test {
   }
 
   void MakeModel() {
-    Put("train.config", "learning_rate: 1e-3");
+    Write("train.config", "learning_rate: 1e-3");
     for (const char* name : {"model.safetensors", "config.json", "tokenizer.json", "generation_config.json"}) {
-      Put(std::string("m/") + name, std::string("the ") + name);
+      Write(std::string("m/") + name, std::string("the ") + name);
     }
     Json run;
     run["settings"] = {{"seed", 1}};
@@ -72,24 +66,17 @@ class LineageTest : public ::testing::Test {
     Json report = NewArtefact("eval");
     report["metrics"]["loss"] = 1.5;
     report["inputs"]["model"] = DescribeFile(Path("m/model.safetensors"), Path("m/quern")).value();
-    Put("test.txt", "test");
+    Write("test.txt", "test");
     report["inputs"]["test"] = DescribeFile(Path("test.txt"), Path("m/quern")).value();
-    Put("m/quern/eval.json", WriteJson(report));
-    Put("policy.textproto", "check { metric: \"loss\" max: 6.0 }");
+    Write("m/quern/eval.json", WriteJson(report));
+    Write("policy.textproto", "check { metric: \"loss\" max: 6.0 }");
     ASSERT_TRUE(WriteVerdict(Path("m"), tests, Path("policy.textproto"), Path("m/quern/eval.json")).ok());
   }
 
-  std::string Path(const std::string& name) const { return JoinPath(root_, name); }
-  void Put(const std::string& name, const std::string& bytes) const {
-    EXPECT_TRUE(IsFolder(Dirname(Path(name))) || MakeFolders(Dirname(Path(name))).ok());
-    std::ofstream(Path(name), std::ios::binary) << bytes;
-  }
-  std::string Get(const std::string& name) const { return ReadFile(Path(name)).value(); }
-
   // Base names of the files with broken links.
-  std::vector<std::string> Broken() const {
+  std::vector<std::string> Broken(const std::string& model = "m") const {
     std::vector<std::string> broken;
-    const std::vector<LineageLink> links = WalkLineage(Path("m")).value();
+    const std::vector<LineageLink> links = WalkLineage(Path(model)).value();
     for (const LineageLink& link : links) {
       if (!link.problem.empty()) broken.push_back(Basename(link.file));
     }
@@ -103,8 +90,6 @@ class LineageTest : public ::testing::Test {
     edit(artefact);
     ASSERT_TRUE(WriteSealedArtefact(Path(name), artefact).ok());
   }
-
-  std::string root_;
 };
 
 const char* const kChain[] = {"m/quern/verdict.json",
@@ -139,7 +124,7 @@ TEST_F(LineageTest, AWholeChainHolds) {
   const Verdict verdict = ReadVerdict(Path("m"));
   EXPECT_TRUE(verdict.present && verdict.passed);
   EXPECT_EQ(verdict.problem, "");
-  EXPECT_EQ(verdict.sha256, Sha256(Get("m/quern/verdict.json")));
+  EXPECT_EQ(verdict.sha256, Sha256(Read("m/quern/verdict.json")));
 }
 
 TEST_F(LineageTest, EveryFlippedByteIsFound) {
@@ -147,11 +132,11 @@ TEST_F(LineageTest, EveryFlippedByteIsFound) {
   const std::map<std::string, std::string> sealed = {
       {"m/quern/verdict.json", "verdict"}, {"m/quern/run.json", "run"}, {"data/metadata.json", "data"}};
   for (const char* file : kChain) {
-    const std::string whole = Get(file);
+    const std::string whole = Read(file);
     for (size_t at = 0; at < whole.size(); ++at) {
       std::string flipped = whole;
       flipped[at] = static_cast<char>(flipped[at] ^ (at % 2 == 0 ? 1 : 0x20));
-      Put(file, flipped);
+      Write(file, flipped);
       if (auto kind = sealed.find(file); kind != sealed.end()) {
         ASSERT_FALSE(ReadSealedArtefact(Path(file), kind->second).ok()) << file << " byte " << at;
       }
@@ -159,7 +144,7 @@ TEST_F(LineageTest, EveryFlippedByteIsFound) {
         ASSERT_THAT(Broken(), Contains(Basename(file))) << file << " byte " << at;
       }
     }
-    Put(file, whole);
+    Write(file, whole);
   }
   EXPECT_THAT(Broken(), IsEmpty());
 }
@@ -167,22 +152,22 @@ TEST_F(LineageTest, EveryFlippedByteIsFound) {
 TEST_F(LineageTest, EveryMissingFileIsFound) {
   for (const char* file : kChain) {
     if (std::string(file) == "m/quern/verdict.json") continue;  // nothing names the last link
-    const std::string whole = Get(file);
+    const std::string whole = Read(file);
     ASSERT_TRUE(RemoveAll(Path(file)).ok());
     EXPECT_THAT(Broken(), Contains(Basename(file))) << file;
-    Put(file, whole);
+    Write(file, whole);
   }
 }
 
 TEST_F(LineageTest, AddedSpaceAndReorderingBreakASeal) {
   for (const char* file : {"m/quern/verdict.json", "m/quern/run.json", "data/metadata.json"}) {
-    const std::string whole = Get(file);
+    const std::string whole = Read(file);
     for (const std::string& changed :
          {whole + " ", " " + whole, whole.substr(0, whole.size() - 1), WriteJsonLine(ParseJson(whole, "x").value())}) {
-      Put(file, changed);
+      Write(file, changed);
       EXPECT_THAT(Broken(), Contains(Basename(file)));
     }
-    Put(file, whole);
+    Write(file, whole);
   }
 }
 
@@ -196,14 +181,14 @@ TEST_F(LineageTest, AResealedLinkIsFoundByItsSuccessor) {
 }
 
 TEST_F(LineageTest, TheFolderMayMoveAsAWhole) {
-  const std::string moved = root_ + "_moved";
-  ASSERT_EQ(rename(root_.c_str(), moved.c_str()), 0);
-  root_ = moved;
-  EXPECT_THAT(Broken(), IsEmpty());
+  const std::vector<std::string> names = ListFolder(folder()).value();
+  ASSERT_TRUE(MakeFolders(Path("elsewhere")).ok());
+  for (const std::string& name : names) std::filesystem::rename(Path(name), Path("elsewhere/" + name));
+  EXPECT_THAT(Broken("elsewhere/m"), IsEmpty());
 }
 
 TEST_F(LineageTest, SourceOfManyFiles) {
-  Put("raw/a.txt", "a");
+  Write("raw/a.txt", "a");
   Json source = DescribeSource(Path("raw"), {Path("raw/a.txt"), Path("raw/book.txt")}, Path("data")).value();
   EXPECT_EQ(source["path"], "../raw");
   EXPECT_EQ(source["bytes"], 17);
@@ -211,12 +196,12 @@ TEST_F(LineageTest, SourceOfManyFiles) {
             Sha256(Sha256("a") + "  ../raw/a.txt\n" + Sha256("In the beginning") + "  ../raw/book.txt\n"));
   Reseal("data/metadata.json", [&](Json& data) { data["source"] = source; });
   EXPECT_THAT(Broken(), ElementsAre("metadata.json"));  // the run still names the former one
-  Put("raw/a.txt", "b");
+  Write("raw/a.txt", "b");
   EXPECT_THAT(Broken(), Contains("a.txt"));
 }
 
 TEST_F(LineageTest, VerdictOverOtherWeights) {
-  Put("m/model.safetensors", "other weights");
+  Write("m/model.safetensors", "other weights");
   const Verdict verdict = ReadVerdict(Path("m"));
   EXPECT_TRUE(verdict.present);
   EXPECT_FALSE(verdict.passed);
@@ -224,7 +209,7 @@ TEST_F(LineageTest, VerdictOverOtherWeights) {
 }
 
 TEST_F(LineageTest, VerdictCoversWhateverDecidesTheAnswer) {
-  Put("m/chat_template.jinja", "{{ messages }}");
+  Write("m/chat_template.jinja", "{{ messages }}");
   EXPECT_FALSE(ReadVerdict(Path("m")).passed);
   EXPECT_THAT(ReadVerdict(Path("m")).problem, HasSubstr("chat_template.jinja was not judged"));
   EXPECT_THAT(Broken(), ElementsAre("chat_template.jinja"));
@@ -276,7 +261,7 @@ TEST_F(LineageTest, VerdictAtOddsWithItself) {
 TEST_F(LineageTest, ReportOnOtherWeights) {
   Json report = ReadJsonFile(Path("m/quern/eval.json")).value();
   report["inputs"]["model"] = DescribeFile(Path("base/model.safetensors"), Path("m/quern")).value();
-  Put("m/quern/eval.json", WriteJson(report));
+  Write("m/quern/eval.json", WriteJson(report));
   ASSERT_TRUE(
       WriteVerdict(Path("m"), {.passed = {"loss"}, .failed = {}}, Path("policy.textproto"), Path("m/quern/eval.json"))
           .ok());
@@ -287,9 +272,9 @@ TEST_F(LineageTest, WithoutAVerdictTheRunIsWalked) {
   ASSERT_TRUE(RemoveAll(Path("m/quern/verdict.json")).ok());
   EXPECT_FALSE(ReadVerdict(Path("m")).present);
   EXPECT_THAT(Broken(), IsEmpty());
-  Put("data/train.txt", "TRAIN");
+  Write("data/train.txt", "TRAIN");
   EXPECT_THAT(Broken(), ElementsAre("train.txt", "train.txt"));  // named by the run and by the metadata
-  Put("m/quern/eval.json", "{");
+  Write("m/quern/eval.json", "{");
   EXPECT_THAT(Broken(), Contains("eval.json"));
   ASSERT_TRUE(RemoveAll(Path("m/quern/run.json")).ok());
   EXPECT_EQ(WalkLineage(Path("m")).status().code(), absl::StatusCode::kNotFound);
@@ -312,20 +297,20 @@ TEST_F(LineageTest, HostileArtefactsAreProblemsNotCrashes) {
 TEST_F(LineageTest, ShardedModels) {
   ASSERT_TRUE(RemoveAll(Path("m/model.safetensors")).ok());
   EXPECT_EQ(ModelFiles(Path("m")).status().code(), absl::StatusCode::kNotFound);
-  Put("m/model.safetensors.index.json", R"({"weight_map": {"a": "s-2", "b": "s-1", "c": "s-2"}})");
+  Write("m/model.safetensors.index.json", R"({"weight_map": {"a": "s-2", "b": "s-1", "c": "s-2"}})");
   EXPECT_THAT(ModelFiles(Path("m")).value(), ElementsAre("model.safetensors.index.json", "s-1", "s-2", "config.json",
                                                          "tokenizer.json", "generation_config.json"));
-  Put("m/s-1", "1");
-  Put("m/s-2", "2");
+  Write("m/s-1", "1");
+  Write("m/s-2", "2");
   ASSERT_TRUE(
       WriteVerdict(Path("m"), {.passed = {"loss"}, .failed = {}}, Path("policy.textproto"), Path("m/quern/eval.json"))
           .ok());
   EXPECT_TRUE(ReadVerdict(Path("m")).passed);
-  Put("m/s-2", "3");
+  Write("m/s-2", "3");
   EXPECT_THAT(ReadVerdict(Path("m")).problem, HasSubstr("s-2"));
-  for (const char* map :
-       {R"({"a": "../s-1"})", R"({"a": ""})", R"({"a": ".."})", R"({"a": 5})", R"({"a": "/etc/passwd"})", "[]"}) {
-    Put("m/model.safetensors.index.json", std::string(R"({"weight_map": )") + map + "}");
+  for (const char* map : {R"({"a": "../s-1"})", R"({"a": ""})", R"({"a": ".."})", R"({"a": 5})",
+                          R"({"a": "/etc/passwd"})", "[]", R"({"a": "s-1\u0000"})"}) {
+    Write("m/model.safetensors.index.json", std::string(R"({"weight_map": )") + map + "}");
     EXPECT_EQ(ModelFiles(Path("m")).status().code(), absl::StatusCode::kInvalidArgument) << map;
   }
 }
@@ -336,11 +321,11 @@ TEST_F(LineageTest, Artefacts) {
   EXPECT_TRUE(ReadArtefact(Path("x.json"), "run").ok());
   EXPECT_THAT(std::string(ReadArtefact(Path("x.json"), "data").status().message()),
               HasSubstr("expected schema \"quern/data\" version 1, found schema \"quern/run\" version 1"));
-  Put("x.json", R"({"schema": "quern/run", "version": 2})");
+  Write("x.json", R"({"schema": "quern/run", "version": 2})");
   EXPECT_THAT(std::string(ReadArtefact(Path("x.json"), "run").status().message()), HasSubstr("version 2"));
-  Put("x.json", "{}");
+  Write("x.json", "{}");
   EXPECT_THAT(std::string(ReadArtefact(Path("x.json"), "run").status().message()), HasSubstr("found no schema"));
-  Put("x.json", "[]");
+  Write("x.json", "[]");
   EXPECT_FALSE(ReadArtefact(Path("x.json"), "run").ok());
   Json odd = NewArtefact("run");
   odd["nan"] = std::nan("");
@@ -350,8 +335,8 @@ TEST_F(LineageTest, Artefacts) {
 }
 
 TEST_F(LineageTest, AForeignMetadataFileIsNotOurs) {
-  Put("other/train.txt", "x");
-  Put("other/metadata.json", "{\"licence\": \"CC0\"}");
+  Write("other/train.txt", "x");
+  Write("other/metadata.json", "{\"licence\": \"CC0\"}");
   Json inputs = DescribeRunInputs({{"train", Path("other/train.txt")}}, Path("m")).value();
   EXPECT_EQ(inputs.size(), 1u);
   EXPECT_EQ(inputs["train"]["path"], "../../other/train.txt");

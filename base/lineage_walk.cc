@@ -1,4 +1,4 @@
-// The reading half of base/lineage.h: the verdict and the walk.
+// The second half of base/lineage.h: the verdict, written and read, and the walk.
 #include <algorithm>
 #include <filesystem>
 #include <set>
@@ -20,10 +20,6 @@ constexpr char kPredicateType[] = "https://in-toto.io/attestation/test-result/v0
 
 bool IsSha256(std::string_view text) {
   return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
-
-bool IsPlainName(const std::string& name) {
-  return !name.empty() && name != "." && name != ".." && name.find('/') == std::string::npos;
 }
 
 // value[a][b]... as a string; "" where there is none.
@@ -109,7 +105,8 @@ class Walker {
     if (FileExists(JoinPath(quern, "verdict.json"))) WalkVerdict(JoinPath(quern, "verdict.json"));
     if (FileExists(JoinPath(quern, "run.json"))) pending_.emplace_back(Kind::kRun, JoinPath(quern, "run.json"));
     if (FileExists(JoinPath(quern, "eval.json"))) pending_.emplace_back(Kind::kReport, JoinPath(quern, "eval.json"));
-    // A queue, not recursion: a chain of base models may be as long as it likes, or go in a circle.
+    // A list of what is left to do, not recursion: a chain of base models may be as long as it likes, or go in a
+    // circle.
     while (!pending_.empty()) {
       auto [kind, path] = pending_.back();
       pending_.pop_back();
@@ -196,8 +193,9 @@ class Walker {
     if (!statement.ok()) {
       Problem(path, "verdict", path, std::string(statement.status().message()));
     } else {
-      for (const auto& [name, digest] : statement->subjects)
+      for (const auto& [name, digest] : statement->subjects) {
         Check(JoinPath(model_folder_, name), "model", path, digest);
+      }
       CheckCovered(*statement, path);
     }
     for (const Json& resource : Member(Member(verdict, "predicate"), "configuration")) {

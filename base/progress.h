@@ -42,8 +42,8 @@ struct ProgressState {
   int64_t done = 0, total = 0;
   double rate = 0;  // units per second; 0: not known yet, or over less than a tenth of a second
 };
-std::string RenderBar(const ProgressState& state,
-                      int columns);  // at most `columns` characters (the label and note ASCII)
+// At most `columns` characters (where label and note are ASCII).
+std::string RenderBar(const ProgressState& state, int columns);
 std::string RenderLine(const ProgressState& state);
 
 }  // namespace quern

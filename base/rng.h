@@ -11,7 +11,15 @@ namespace quern {
 
 // What a stream of random numbers is for. Part of the key: two uses of one seed never share numbers.
 // Values are recorded by their effects (weights, orders), so they are never renumbered.
-enum class RngStream : uint32_t { kInit = 1, kDropout = 2, kDataOrder = 3, kSampling = 4, kSplit = 5, kResampling = 6, kTest = 99 };
+enum class RngStream : uint32_t {
+  kInit = 1,
+  kDropout = 2,
+  kDataOrder = 3,
+  kSampling = 4,
+  kSplit = 5,
+  kResampling = 6,
+  kTest = 99
+};
 
 struct RngKey {
   uint64_t seed = 0;
@@ -40,7 +48,8 @@ inline std::array<uint32_t, 2> KeyWords(RngKey key) {
 
 // Four words for counter = (step, micro_batch, element / 4): `element` counts values drawn within (step, micro_batch).
 inline Philox4 RandomWords(RngKey key, uint32_t step, uint32_t micro_batch, uint64_t group) {
-  return Philox4x32({static_cast<uint32_t>(group), static_cast<uint32_t>(group >> 32), step, micro_batch}, KeyWords(key));
+  return Philox4x32({static_cast<uint32_t>(group), static_cast<uint32_t>(group >> 32), step, micro_batch},
+                    KeyWords(key));
 }
 
 // Uniform in [0, 1), 24 bits.

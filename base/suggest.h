@@ -2,7 +2,6 @@
 #ifndef QUERN_BASE_SUGGEST_H_
 #define QUERN_BASE_SUGGEST_H_
 
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>

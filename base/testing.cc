@@ -1,8 +1,10 @@
 #include "base/testing.h"
 
+#include <stdlib.h>
+
 #include <chrono>
-#include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "base/clock.h"
@@ -15,27 +17,45 @@ namespace {
 constexpr double kPatienceSeconds = 120;
 
 std::string NewFolder() {
-  std::string made = ::testing::TempDir() + "/test_XXXXXX";
+  std::string made = ::testing::TempDir() + "/folder_XXXXXX";
   CHECK(mkdtemp(made.data()) != nullptr) << made;
   return std::filesystem::canonical(made);
 }
 
 }  // namespace
 
-FolderTest::FolderTest() : root_(NewFolder()) {}
-FolderTest::~FolderTest() { CHECK_OK(RemoveAll(root_)); }
+FolderTest::FolderTest() : folder_(NewFolder()) {}
+FolderTest::~FolderTest() { EXPECT_TRUE(RemoveAll(folder_).ok()); }
 
-std::string FolderTest::Path(const std::string& name) const { return JoinPath(root_, name); }
+std::string FolderTest::Path(std::string_view name) const { return JoinPath(folder_, name); }
 
-void FolderTest::Put(const std::string& name, const std::string& bytes) const {
-  CHECK_OK(MakeFolders(Dirname(Path(name))));
-  CHECK_OK(WriteFileAtomic(Path(name), bytes));
+std::string FolderTest::Write(const std::string& name, std::string_view bytes) const {
+  const std::string path = Path(name);
+  EXPECT_TRUE(MakeFolders(Dirname(path)).ok());
+  std::ofstream(path, std::ios::binary) << bytes;
+  return path;
 }
 
-std::string FolderTest::Get(const std::string& name) const {
-  absl::StatusOr<std::string> bytes = ReadFile(Path(name));
-  CHECK_OK(bytes.status());
-  return *std::move(bytes);
+std::string FolderTest::Read(const std::string& name) const {
+  const absl::StatusOr<std::string> bytes = ReadFile(Path(name));
+  EXPECT_TRUE(bytes.ok()) << bytes.status();
+  return bytes.value_or("");
+}
+
+std::map<std::string, std::string> FolderTest::FilesIn(const std::string& name) const {
+  std::map<std::string, std::string> files;
+  const auto names = ListFolder(Path(name));
+  if (!names.ok()) return files;
+  for (const std::string& file : *names) {
+    const std::string path = JoinPath(name, file);
+    files[file] = IsFolder(Path(path)) ? "(folder)" : Read(path);
+  }
+  return files;
+}
+
+std::string FixturesFolder() {
+  const char* folder = std::getenv("QUERN_FIXTURES");
+  return folder == nullptr ? "" : folder;
 }
 
 bool Eventually(const std::function<bool()>& condition) {

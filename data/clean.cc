@@ -3,7 +3,7 @@
 #include <array>
 
 #include "base/log.h"
-#include "data/utf8.h"
+#include "base/utf8.h"
 #include "unicode/bytestream.h"
 #include "unicode/casemap.h"
 #include "unicode/normalizer2.h"
@@ -142,7 +142,9 @@ bool LimitMarks(const icu::Normalizer2& nfc, std::string_view text, std::string*
     }
     const size_t start = at;
     const char32_t c = NextCodePoint(text, &at);
-    marks = nfc.getCombiningClass(static_cast<UChar32>(c)) != 0 ? marks + 1 : 0;
+    // Three are no marks by their class, but decompose into two.
+    const bool mark = nfc.getCombiningClass(static_cast<UChar32>(c)) != 0 || c == 0xF73 || c == 0xF75 || c == 0xF81;
+    marks = mark ? marks + 1 : 0;
     if (marks <= kLongestMarks) continue;
     out->append(text.substr(copied, start - copied)).append("\xCD\x8F");
     copied = start;

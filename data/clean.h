@@ -1,7 +1,7 @@
 // Cleaning of text: what every record goes through before it is compared, split and written.
 //
 // In order:
-//   1. UTF-8 repair: every maximal subpart of an ill-formed sequence becomes U+FFFD (data/utf8.h).
+//   1. UTF-8 repair: every maximal subpart of an ill-formed sequence becomes U+FFFD (base/utf8.h).
 //   2. Line ends: CR LF and CR become LF.
 //   3. Control characters are removed: C0 and C1 but for tab and line feed, DEL, and U+FEFF (a byte order mark that
 //      strayed into the text). VT, FF, NEL, U+2028 and U+2029, which break lines for some readers only, become spaces.
@@ -44,7 +44,7 @@ struct CleanOptions {
 // The cleaned text of one record, appended to `out`.
 void CleanText(std::string_view text, const CleanOptions& options, std::string* out, CleanCounts* counts);
 
-// ---- Steps by themselves. Step 1 is in data/utf8.h.
+// ---- Steps by themselves. Step 1 is in base/utf8.h.
 
 // NFC of well-formed UTF-8 (at most 2 GiB). A run of more than 1000 combining marks is broken up by U+034F.
 std::string ToNfc(std::string_view text);

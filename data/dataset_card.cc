@@ -8,11 +8,10 @@
 #include "absl/strings/str_replace.h"
 #include "base/file.h"
 #include "base/progress.h"
+#include "data/split.h"
 
 namespace quern {
 namespace {
-
-constexpr const char* kSplitNames[] = {"train", "validation", "test"};
 
 std::string Count(const Json& number) { return FormatCount(number.get<int64_t>()); }
 

@@ -1,9 +1,8 @@
 #include "data/json_line.h"
 
-#include <cstdlib>
-
 #include "base/file.h"
 #include "base/json.h"
+#include "base/testing.h"
 #include "gtest/gtest.h"
 
 namespace quern {
@@ -49,9 +48,8 @@ TEST(JsonLine, Refuses) {
 
 // The suite as whole lines: what ParseJson refuses is refused here by the same words.
 TEST(JsonLine, ReadsAsParseJsonDoes) {
-  const char* fixtures = std::getenv("QUERN_FIXTURES");
-  if (fixtures == nullptr) GTEST_SKIP() << "QUERN_FIXTURES is not set";
-  const std::string folder = JoinPath(fixtures, "negative/json");
+  if (FixturesFolder().empty()) GTEST_SKIP() << kNoFixtures;
+  const std::string folder = JoinPath(FixturesFolder(), "negative/json");
   const std::vector<std::string> names = ListFolder(folder).value();
   int refused = 0;
   for (const std::string& name : names) {
@@ -85,9 +83,8 @@ TEST(JsonLine, EachLineInOrder) {
 
 // Every valid value of the suite as another field: the line comes back as it was but for its text.
 TEST(JsonLine, AnyOtherFieldSurvives) {
-  const char* fixtures = std::getenv("QUERN_FIXTURES");
-  if (fixtures == nullptr) GTEST_SKIP() << "QUERN_FIXTURES is not set";
-  const std::string folder = JoinPath(fixtures, "negative/json");
+  if (FixturesFolder().empty()) GTEST_SKIP() << kNoFixtures;
+  const std::string folder = JoinPath(FixturesFolder(), "negative/json");
   auto names = ListFolder(folder);
   ASSERT_TRUE(names.ok()) << names.status();
   int values = 0, refused = 0;

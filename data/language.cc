@@ -6,7 +6,7 @@
 #include <unordered_map>
 
 #include "absl/strings/str_cat.h"
-#include "data/utf8.h"
+#include "base/utf8.h"
 #include "unicode/uchar.h"
 #include "unicode/uscript.h"
 

@@ -1,8 +1,7 @@
 #include "data/language.h"
 
-#include <cstdlib>
-
 #include "base/file.h"
+#include "base/testing.h"
 #include "gtest/gtest.h"
 
 namespace quern {
@@ -37,10 +36,9 @@ TEST(Language, SaysNothingWhereThereIsNothingToSay) {
 }
 
 TEST(Language, OutsideTexts) {
-  const char* fixtures = std::getenv("QUERN_FIXTURES");
-  if (fixtures == nullptr) GTEST_SKIP() << "QUERN_FIXTURES is not set";
+  if (FixturesFolder().empty()) GTEST_SKIP() << kNoFixtures;
   auto guess = [&](const std::string& name) {
-    auto text = ReadFile(JoinPath(fixtures, name));
+    auto text = ReadFile(JoinPath(FixturesFolder(), name));
     EXPECT_TRUE(text.ok()) << text.status();
     return GuessLanguage(std::string_view(*text).substr(0, 200000));
   };

@@ -122,7 +122,9 @@ TEST(TokenLoader, ReadsEachWindowOnceAnEpoch) {
       }
       EXPECT_EQ(std::set<int32_t>(starts.begin(), starts.end()).size(), starts.size());
     }
-    if (loader.windows() > 10) EXPECT_NE(epochs[0], epochs[1]);
+    if (loader.windows() > 10) {
+      EXPECT_NE(epochs[0], epochs[1]);
+    }
   }
 }
 

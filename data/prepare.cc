@@ -1,5 +1,6 @@
 #include "data/prepare.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <utility>
@@ -25,7 +26,6 @@ namespace quern {
 namespace {
 
 constexpr uint64_t kSampleBytes = uint64_t{4} << 20;
-constexpr const char* kSplitNames[kSplits] = {"train", "validation", "test"};
 
 // One file that records are written to.
 class SplitWriter {

@@ -1,8 +1,5 @@
 #include "data/prepare_output.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
@@ -54,15 +51,6 @@ absl::Status CheckReplaceable(const std::string& folder, const std::string& name
   if (former_prepare) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
       path, " exists, and the folder has no metadata.json by quern prepare; choose another --output_dir, or move it"));
-}
-
-absl::Status SyncFolder(const std::string& folder) {
-  const int fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return FileError(errno, "opening", folder);
-  // Some file systems cannot sync a folder, and say so.
-  const int error = fsync(fd) == 0 || errno == EINVAL ? 0 : errno;
-  close(fd);
-  return error == 0 ? absl::OkStatus() : FileError(error, "syncing", folder);
 }
 
 }  // namespace

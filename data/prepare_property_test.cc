@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "base/file.h"
+#include "base/testing.h"
 #include "base/thread_pool.h"
 #include "data/prepare.h"
 #include "gtest/gtest.h"
@@ -116,15 +117,14 @@ void Check(const Case& c) {
   }
 }
 
-TEST(PrepareProperty, SplitsAreWhatTheInputSays) {
+using PrepareProperty = FolderTest;
+
+TEST_F(PrepareProperty, SplitsAreWhatTheInputSays) {
   std::mt19937_64 random(20240607);
-  const std::string folder = JoinPath(testing::TempDir(), "prepare_property");
-  ASSERT_TRUE(RemoveAll(folder).ok());
-  ASSERT_TRUE(MakeFolders(folder).ok());
   for (int trial = 0; trial < 60; ++trial) {
     Case c = RandomCase(random);
-    c.options.input_file = JoinPath(folder, "in.txt");
-    c.options.output_dir = JoinPath(folder, "out");
+    c.options.input_file = Path("in.txt");
+    c.options.output_dir = Path("out");
     ASSERT_TRUE(WriteFileAtomic(c.options.input_file, c.text).ok());
     ThreadPool pool(1 + trial % 3);
     ScopedThreadPool scope(pool);
@@ -138,11 +138,8 @@ TEST(PrepareProperty, SplitsAreWhatTheInputSays) {
 }
 
 // Without `clean`, the splits of a text whose lines are all different, put together by the lines' order, are the text.
-TEST(PrepareProperty, AnyBytesSurviveWithoutCleaning) {
+TEST_F(PrepareProperty, AnyBytesSurviveWithoutCleaning) {
   std::mt19937_64 random(7);
-  const std::string folder = JoinPath(testing::TempDir(), "prepare_bytes");
-  ASSERT_TRUE(RemoveAll(folder).ok());
-  ASSERT_TRUE(MakeFolders(folder).ok());
   for (int trial = 0; trial < 10; ++trial) {
     Records lines;
     std::map<std::string, size_t> order;
@@ -154,8 +151,8 @@ TEST(PrepareProperty, AnyBytesSurviveWithoutCleaning) {
       lines.push_back(line);
     }
     PrepareOptions options;
-    options.input_file = JoinPath(folder, "in.txt");
-    options.output_dir = JoinPath(folder, "out");
+    options.input_file = Path("in.txt");
+    options.output_dir = Path("out");
     options.clean = false;
     options.unit = RecordUnit::kLine;
     ASSERT_TRUE(WriteFileAtomic(options.input_file, absl::StrJoin(lines, "\n") + "\n").ok());

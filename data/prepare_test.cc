@@ -1,95 +1,25 @@
+// What prepare writes. What it refuses: prepare_refusal_test.cc.
 #include "data/prepare.h"
 
-#include <fcntl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
-#include <cmath>
-#include <csignal>
 #include <cstdlib>
 #include <map>
 #include <set>
-#include <thread>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "base/file.h"
-#include "base/interrupt.h"
 #include "base/lineage.h"
 #include "base/sha256.h"
 #include "base/thread_pool.h"
+#include "data/prepare_testing.h"
 #include "gtest/gtest.h"
 
 namespace quern {
 namespace {
-
-using Records = std::vector<std::string>;
-using Files = std::map<std::string, std::string>;  // name -> bytes
-
-// Every test has a folder of its own.
-class PrepareTest : public testing::Test {
- protected:
-  void SetUp() override {
-    const char* name = testing::UnitTest::GetInstance()->current_test_info()->name();
-    root_ = JoinPath(testing::TempDir(), absl::StrCat("prepare_", name));
-    ASSERT_TRUE(RemoveAll(root_).ok());
-    ASSERT_TRUE(MakeFolders(root_).ok());
-  }
-  void TearDown() override { SimulateInterrupt(0); }
-
-  std::string Path(const std::string& name) const { return JoinPath(root_, name); }
-  std::string Write(const std::string& name, std::string_view bytes) const {
-    EXPECT_TRUE(MakeFolders(Dirname(Path(name))).ok());
-    EXPECT_TRUE(WriteFileAtomic(Path(name), bytes).ok());
-    return Path(name);
-  }
-  std::string Read(const std::string& name) const {
-    absl::StatusOr<std::string> bytes = ReadFile(Path(name));
-    EXPECT_TRUE(bytes.ok()) << bytes.status();
-    return bytes.value_or("");
-  }
-  Files FilesIn(const std::string& name) const {
-    Files files;
-    for (const std::string& file : ListFolder(Path(name)).value_or(Records{})) {
-      const std::string path = JoinPath(name, file);
-      files[file] = IsFolder(Path(path)) ? "(folder)" : Read(path);
-    }
-    return files;
-  }
-  PrepareOptions Options(const std::string& input) const {
-    PrepareOptions options;
-    options.input_file = Path(input);
-    options.output_dir = Path("out");
-    return options;
-  }
-  Records Lines(const std::string& name) const {
-    Records lines = absl::StrSplit(Read(name), '\n');
-    EXPECT_EQ(lines.back(), "") << name << " does not end with a line end";
-    lines.pop_back();
-    return lines;
-  }
-  // What prepare says, which must be a refusal that left no trace.
-  std::string Refusal(const PrepareOptions& options, absl::StatusCode code = absl::StatusCode::kInvalidArgument) const {
-    const Files root = FilesIn(""), out = FilesIn("out");
-    const absl::Status status = Prepare(options).status();
-    EXPECT_EQ(status.code(), code) << status;
-    EXPECT_EQ(FilesIn(""), root);
-    EXPECT_EQ(FilesIn("out"), out);
-    return std::string(status.message());
-  }
-
-  std::string root_;
-};
-
-std::string Numbered(int n, const std::string& word = "line") {
-  std::string text;
-  for (int i = 0; i < n; ++i) absl::StrAppend(&text, word, " ", i, "\n");
-  return text;
-}
 
 TEST_F(PrepareTest, WritesSplitsThatCoverTheInputInOrder) {
   Write("in.txt", Numbered(1000));
@@ -357,42 +287,6 @@ TEST_F(PrepareTest, ReplacesAFormerPreparesFilesAndKeepsOthers) {
   EXPECT_TRUE(ReadSealedArtefact(Path("out/metadata.json"), "data").ok());
 }
 
-TEST_F(PrepareTest, RefusesToReplaceForeignFiles) {
-  Write("in.txt", Numbered(50));
-  for (const char* name : {"train.txt", "README.md", "metadata.json", "smoke.txt"}) {
-    Write(absl::StrCat("out/", name), "{\"mine\": true}");
-    EXPECT_TRUE(absl::StrContains(Refusal(Options("in.txt")), name));
-    ASSERT_TRUE(RemoveAll(Path("out")).ok());
-  }
-  ASSERT_TRUE(MakeFolders(Path("out/test.txt")).ok());
-  Refusal(Options("in.txt"));
-  ASSERT_TRUE(RemoveAll(Path("out")).ok());
-  Write("out", "a file");
-  Refusal(Options("in.txt"));
-}
-
-TEST_F(PrepareTest, RefusesToWriteOverItsInput) {
-  Write("out/train.txt", Numbered(50));
-  EXPECT_TRUE(absl::StrContains(Refusal(Options("out/train.txt")), "would replace the input"));
-  // The same through a link, hard or symbolic.
-  Write("in.txt", Numbered(50));
-  ASSERT_TRUE(RemoveAll(Path("out")).ok());
-  ASSERT_TRUE(MakeFolders(Path("out")).ok());
-  ASSERT_EQ(link(Path("in.txt").c_str(), Path("out/test.txt").c_str()), 0);
-  EXPECT_TRUE(absl::StrContains(Refusal(Options("in.txt")), "would replace the input"));
-  ASSERT_TRUE(RemoveAll(Path("out/test.txt")).ok());
-  ASSERT_EQ(symlink("../in.txt", Path("out/train.txt").c_str()), 0);
-  EXPECT_TRUE(absl::StrContains(Refusal(Options("in.txt")), "would replace the input"));
-  ASSERT_TRUE(RemoveAll(Path("out")).ok());
-  // A former prepare's own output as the input of the next.
-  ASSERT_TRUE(Prepare(Options("in.txt")).ok());
-  EXPECT_TRUE(absl::StrContains(Refusal(Options("out/train.txt")), "would replace the input"));
-  // A folder that would read its own output the next time.
-  PrepareOptions inside = Options("");
-  inside.output_dir = Path("fresh");
-  EXPECT_TRUE(absl::StrContains(Refusal(inside), "lies in the input folder"));
-}
-
 TEST_F(PrepareTest, TheInputIsOnlyRead) {
   const std::string path = Write("in.txt", Numbered(50));
   struct stat before, after;
@@ -405,135 +299,6 @@ TEST_F(PrepareTest, TheInputIsOnlyRead) {
   EXPECT_EQ(before.st_mtim.tv_nsec, after.st_mtim.tv_nsec);
   EXPECT_EQ(before.st_mode, after.st_mode);
   EXPECT_EQ(Read("in.txt"), Numbered(50));
-}
-
-TEST_F(PrepareTest, AnInterruptChangesNothing) {
-  Write("in.txt", Numbered(50));
-  Write("other.txt", Numbered(70, "other"));
-  SimulateInterrupt(SIGINT);
-  Refusal(Options("in.txt"), absl::StatusCode::kCancelled);
-  SimulateInterrupt(0);
-  ASSERT_TRUE(Prepare(Options("in.txt")).ok());
-  SimulateInterrupt(SIGTERM);
-  EXPECT_TRUE(absl::StrContains(Refusal(Options("other.txt"), absl::StatusCode::kCancelled), "nothing was written"));
-}
-
-TEST_F(PrepareTest, AnInputThatChangesMeanwhileIsRefused) {
-  const std::string path = Write("in.txt", Numbered(20000));
-  std::atomic<bool> done = false;
-  std::thread toucher([&] {
-    for (time_t second = 1; !done; ++second) {
-      const struct timespec times[2] = {{second, 0}, {second, 0}};
-      utimensat(AT_FDCWD, path.c_str(), times, 0);
-    }
-  });
-  EXPECT_TRUE(
-      absl::StrContains(Refusal(Options("in.txt"), absl::StatusCode::kUnavailable), "changed while it was read"));
-  done = true;
-  toucher.join();
-  EXPECT_TRUE(Prepare(Options("in.txt")).ok());
-}
-
-TEST_F(PrepareTest, AnErrorAtTheVeryEndChangesNothing) {
-  std::string text;
-  for (int i = 0; i < 2000; ++i) absl::StrAppend(&text, "{\"text\": \"record ", i, "\"}\n");
-  Write("good.jsonl", text);
-  Write("bad.jsonl", text + "{\"text\": \"cut off");
-  EXPECT_TRUE(absl::StrContains(Refusal(Options("bad.jsonl")), "bad.jsonl line 2001"));
-  ASSERT_TRUE(Prepare(Options("good.jsonl")).ok());
-  Refusal(Options("bad.jsonl"));
-}
-
-TEST_F(PrepareTest, ADiskThatIsFullChangesNothing) {
-  Write("in.txt", Numbered(50));
-  Write("large.txt", Numbered(20000));
-  ASSERT_TRUE(Prepare(Options("in.txt")).ok());
-  const Files before = FilesIn("out"), root = FilesIn("");
-  struct rlimit old;
-  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &old), 0);
-  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
-  const struct rlimit small = {30000, old.rlim_max};
-  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
-  const absl::Status status = Prepare(Options("large.txt")).status();
-  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &old), 0);
-  std::signal(SIGXFSZ, handler);
-  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
-  EXPECT_EQ(FilesIn("out"), before);
-  EXPECT_EQ(FilesIn(""), root);
-}
-
-TEST_F(PrepareTest, RefusesWhatIsNotText) {
-  Write("empty.txt", "");
-  EXPECT_TRUE(absl::StrContains(Refusal(Options("empty.txt")), "empty"));
-  Write("blank.txt", "\n \n\t\n");
-  EXPECT_TRUE(absl::StrContains(Refusal(Options("blank.txt")), "blank.txt"));
-  Write("nul.txt", std::string_view("some text\0more\n", 15));
-  EXPECT_TRUE(absl::StrContains(Refusal(Options("nul.txt")), "offset 9"));
-  std::string latin;
-  for (int i = 0; i < 500; ++i)
-    latin +=
-        "\xE9\xE8\xFC"
-        "a\n";
-  Write("latin1.txt", latin);
-  EXPECT_TRUE(absl::StrContains(Refusal(Options("latin1.txt")), "offset 0"));
-  Write("utf16.txt", std::string_view("\xFF\xFEh\0i\0\n\0", 8));
-  EXPECT_TRUE(absl::StrContains(Refusal(Options("utf16.txt")), "UTF-16"));
-  Write("two.txt", "one\ntwo\none\n");
-  EXPECT_TRUE(absl::StrContains(Refusal(Options("two.txt")), "2 distinct records for 3 splits"));
-}
-
-TEST_F(PrepareTest, RefusesWhatIsNotThere) {
-  Write("input.txt", Numbered(10));
-  EXPECT_TRUE(absl::StrContains(Refusal(Options("imput.txt"), absl::StatusCode::kNotFound), "input.txt"));
-  Refusal(Options("no/*.txt"), absl::StatusCode::kNotFound);
-  ASSERT_TRUE(MakeFolders(Path("nothing")).ok());
-  EXPECT_TRUE(absl::StrContains(Refusal(Options("nothing")), "no files"));
-  PrepareOptions device = Options("");
-  device.input_file = "/dev/null";
-  EXPECT_TRUE(absl::StrContains(Refusal(device), "not a regular file"));
-}
-
-TEST_F(PrepareTest, RefusesMixedKindsAndUnitsThatMakeNoSense) {
-  Write("in/a.txt", Numbered(10));
-  Write("in/b.jsonl", "{\"text\": \"a\"}\n");
-  EXPECT_TRUE(absl::StrContains(Refusal(Options("in")), "b.jsonl is jsonl"));
-  PrepareOptions paragraphs = Options("in/b.jsonl");
-  paragraphs.unit = RecordUnit::kParagraph;
-  EXPECT_TRUE(absl::StrContains(Refusal(paragraphs), "--unit paragraph"));
-  Write("no_text.jsonl", "{\"text\": \"a\"}\n{\"txt\": \"b\"}\n");
-  EXPECT_TRUE(absl::StrContains(Refusal(Options("no_text.jsonl")), "line 2"));
-}
-
-TEST(PrepareOptionsTest, NamesTheFlagThatIsWrong) {
-  PrepareOptions good;
-  good.input_file = "in";
-  good.output_dir = "out";
-  EXPECT_TRUE(CheckPrepareOptions(good).ok());
-  const auto says = [](const PrepareOptions& options, const char* what) {
-    const absl::Status status = CheckPrepareOptions(options);
-    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-    EXPECT_TRUE(absl::StrContains(status.message(), what)) << status;
-  };
-  PrepareOptions options = good;
-  options.input_file = "";
-  says(options, "--input_file");
-  options = good;
-  options.output_dir = "";
-  says(options, "--output_dir");
-  options = good;
-  options.test_ratio = .2;
-  says(options, "= 1.1");
-  options = good;
-  options.val_ratio = -.1;
-  options.train_ratio = 1;
-  says(options, "--val_ratio");
-  options = good;
-  options.train_ratio = std::nan("");
-  says(options, "--train_ratio");
-  options = good;
-  options.train_ratio = .7;  // .7 + .1 + .2 is not 1 in binary
-  options.test_ratio = .2;
-  EXPECT_TRUE(CheckPrepareOptions(options).ok());
 }
 
 }  // namespace

@@ -1,17 +1,22 @@
 #include "data/record_pipeline.h"
 
+#include <cstdint>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "base/thread_pool.h"
+#include "base/utf8.h"
 #include "data/json_line.h"
-#include "data/utf8.h"
 
 namespace quern {
 namespace {
 
 constexpr size_t kChunkBytes = size_t{64} << 10;
+
+// ICU counts bytes in 31 bits. Cleaning makes a text at most 4.5 times as long: 3 bytes for an invalid one, and lower
+// case takes 3 bytes for 2 (U+023A).
+static_assert(RecordReader::kMaxRecordBytes <= INT32_MAX / 5);
 
 // Runs of records that make a task each; cut by the data alone.
 std::vector<std::pair<size_t, size_t>> Chunks(const RecordBlock& block) {

@@ -1,18 +1,13 @@
 #include "data/record_reader.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/status_macros.h"
-#include "data/utf8.h"
+#include "base/utf8.h"
 
 namespace quern {
 namespace {
@@ -20,37 +15,14 @@ namespace {
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr uint64_t kSampleBytes = uint64_t{1} << 20;
 
-class Descriptor {
- public:
-  static absl::StatusOr<Descriptor> Open(const std::string& path) {
-    const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return FileError(errno, "opening", path);
-    return Descriptor(fd);
-  }
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  ~Descriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  // Appends up to `bytes` bytes; fewer only at the end of the file.
-  absl::Status Append(uint64_t bytes, const std::string& path, std::string* out) const {
-    const size_t before = out->size();
-    out->resize(before + bytes);
-    size_t total = 0;
-    while (total < bytes) {
-      const ssize_t got = read(fd_, out->data() + before + total, bytes - total);
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) return FileError(errno, "reading", path);
-      if (got == 0) break;
-      total += static_cast<size_t>(got);
-    }
-    out->resize(before + total);
-    return absl::OkStatus();
-  }
-
- private:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  int fd_;
-};
+// Appends up to `bytes` bytes of `file`; fewer only at its end.
+absl::Status AppendFrom(FileReader& file, uint64_t bytes, std::string* out) {
+  const size_t before = out->size();
+  out->resize(before + bytes);
+  ASSIGN_OR_RETURN(const size_t got, file.Read(out->data() + before, bytes));
+  out->resize(before + got);
+  return absl::OkStatus();
+}
 
 // Walks the lines of `text`. The next LF and CR are each looked up once, however the two are mixed.
 class LineCutter {
@@ -129,16 +101,20 @@ size_t Cut(std::string_view text, const RecordShape& shape, bool at_end, std::ve
 }  // namespace
 
 struct RecordReader::OpenFile {
-  explicit OpenFile(Descriptor file) : fd(std::move(file)) {}
-  Descriptor fd;
+  explicit OpenFile(FileReader opened) : file(std::move(opened)) {}
+  FileReader file;
   std::string buffer;   // read, and not yet in a block
   uint64_t offset = 0;  // of the end of `buffer` within the file
   int64_t next_index = 0;
   bool at_end = false;
 };
 
-RecordReader::RecordReader(std::vector<std::string> files, RecordShape shape, uint64_t block_bytes)
-    : files_(std::move(files)), shape_(shape), block_bytes_(std::max<uint64_t>(block_bytes, kByteOrderMark.size())) {
+RecordReader::RecordReader(std::vector<std::string> files, RecordShape shape, uint64_t block_bytes,
+                           uint64_t max_record_bytes)
+    : files_(std::move(files)),
+      shape_(shape),
+      block_bytes_(std::max<uint64_t>(block_bytes, kByteOrderMark.size())),
+      max_record_bytes_(max_record_bytes) {
   CHECK(shape.format != TextFormat::kAuto && shape.unit != RecordUnit::kAuto) << "RecordReader: decide the shape first";
 }
 RecordReader::~RecordReader() = default;
@@ -169,7 +145,7 @@ absl::Status RecordReader::CheckText(std::string_view bytes, uint64_t offset) co
 absl::Status RecordReader::Fill(uint64_t bytes) {
   OpenFile& open = *open_;
   const size_t before = open.buffer.size();
-  RETURN_IF_ERROR(open.fd.Append(bytes, files_[file_], &open.buffer));
+  RETURN_IF_ERROR(AppendFrom(open.file, bytes, &open.buffer));
   std::string_view fresh = std::string_view(open.buffer).substr(before);
   RETURN_IF_ERROR(CheckText(fresh, open.offset));
   open.at_end = fresh.size() < bytes;
@@ -185,12 +161,14 @@ absl::Status RecordReader::Fill(uint64_t bytes) {
 absl::StatusOr<bool> RecordReader::Next(RecordBlock* block) {
   for (; file_ < files_.size(); ++file_, open_.reset()) {
     if (open_ == nullptr) {
-      ASSIGN_OR_RETURN(Descriptor fd, Descriptor::Open(files_[file_]));
-      open_ = std::make_unique<OpenFile>(std::move(fd));
+      ASSIGN_OR_RETURN(FileReader file, FileReader::Open(files_[file_]));
+      open_ = std::make_unique<OpenFile>(std::move(file));
     }
     OpenFile& open = *open_;
     // Doubling: the records of a block are cut again from its start when the first one turns out to be longer.
-    for (uint64_t want = block_bytes_; !open.at_end || !open.buffer.empty(); want *= 2) {
+    // A record that is too long shows one byte after the longest.
+    for (uint64_t want = block_bytes_; !open.at_end || !open.buffer.empty();
+         want = std::min(2 * want, max_record_bytes_ + 1)) {
       if (!open.at_end && open.buffer.size() < want) RETURN_IF_ERROR(Fill(want - open.buffer.size()));
       block->bytes = std::move(open.buffer);
       block->records.clear();
@@ -203,9 +181,9 @@ absl::StatusOr<bool> RecordReader::Next(RecordBlock* block) {
         return true;
       }
       if (open.at_end) break;  // nothing but blank lines was left
-      if (open.buffer.size() > kMaxRecordBytes) {
+      if (open.buffer.size() > max_record_bytes_) {
         return absl::InvalidArgumentError(absl::StrCat(files_[file_], ": record ", open.next_index, " is longer than ",
-                                                       kMaxRecordBytes, " bytes; choose a smaller --unit"));
+                                                       max_record_bytes_, " bytes; choose a smaller --unit"));
       }
     }
   }
@@ -213,10 +191,10 @@ absl::StatusOr<bool> RecordReader::Next(RecordBlock* block) {
 }
 
 absl::StatusOr<std::string> ReadBeginning(const std::string& path, uint64_t bytes) {
-  ASSIGN_OR_RETURN(Descriptor fd, Descriptor::Open(path));
+  ASSIGN_OR_RETURN(FileReader file, FileReader::Open(path));
   ASSIGN_OR_RETURN(uint64_t size, FileSize(path));
   std::string out;
-  RETURN_IF_ERROR(fd.Append(std::min(bytes, size), path, &out));
+  RETURN_IF_ERROR(AppendFrom(file, std::min(bytes, size), &out));
   return out;
 }
 

@@ -37,19 +37,20 @@ struct RecordBlock {
 //   kFile: a file, if it is not empty.
 class RecordReader {
  public:
-  RecordReader(std::vector<std::string> files, RecordShape shape, uint64_t block_bytes = kBlockBytes);
+  RecordReader(std::vector<std::string> files, RecordShape shape, uint64_t block_bytes = kBlockBytes,
+               uint64_t max_record_bytes = kMaxRecordBytes);
   ~RecordReader();
 
   // Fills `block`; false at the end of the last file. Errors: files (base/file.h); InvalidArgument for a NUL byte, for
-  // a file of whose first megabyte more than a tenth is not UTF-8 (both with the offset), and for a record of more than
-  // kMaxRecordBytes.
+  // a file of whose first megabyte more than a tenth is not UTF-8 (both with the offset), and for a record that
+  // takes more than `max_record_bytes` + 1 with its line end.
   absl::StatusOr<bool> Next(RecordBlock* block);
 
   // Bytes read so far, over all files.
   uint64_t bytes_read() const { return bytes_read_; }
 
   static constexpr uint64_t kBlockBytes = uint64_t{8} << 20;
-  static constexpr uint64_t kMaxRecordBytes = uint64_t{1} << 30;
+  static constexpr uint64_t kMaxRecordBytes = uint64_t{1} << 28;  // what cleaning can hold: record_pipeline.cc
 
  private:
   struct OpenFile;
@@ -58,7 +59,7 @@ class RecordReader {
 
   std::vector<std::string> files_;
   RecordShape shape_;
-  uint64_t block_bytes_;
+  uint64_t block_bytes_, max_record_bytes_;
   size_t file_ = 0;
   std::unique_ptr<OpenFile> open_;  // files_[file_], if it is open
   uint64_t bytes_read_ = 0;

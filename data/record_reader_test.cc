@@ -75,6 +75,21 @@ TEST(RecordReader, CarriageReturnsOnlyTakeLinearTime) {
   EXPECT_EQ(ReadAll({TestFile("mac", text)}, {}, RecordReader::kBlockBytes)->size(), 2000000u);
 }
 
+TEST(RecordReader, RefusesARecordThatIsTooLong) {
+  const std::string path = TestFile("long", "a\n123456789\n1234567890\n");
+  RecordReader reader({path}, {.universal_newlines = false}, /*block_bytes=*/3, /*max_record_bytes=*/9);
+  RecordBlock block;
+  for (const char* record : {"a", "123456789"}) {
+    const absl::StatusOr<bool> more = reader.Next(&block);
+    ASSERT_TRUE(more.ok()) << more.status();
+    ASSERT_EQ(block.records.size(), 1u);
+    EXPECT_EQ(block.records[0], record);
+  }
+  const absl::Status status = reader.Next(&block).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_NE(status.message().find("record 2 is longer than 9 bytes"), absl::string_view::npos) << status;
+}
+
 TEST(RecordReader, RefusesWhatIsNotText) {
   auto nul = ReadAll({TestFile("nul", std::string("text\nte\0xt", 10))}, {}, 100);
   EXPECT_EQ(nul.status().code(), absl::StatusCode::kInvalidArgument);

@@ -42,6 +42,7 @@ class RecordHasher {
 
 enum class RecordFate : uint8_t { kTrain, kValidation, kTest, kDuplicate, kEmpty };
 inline constexpr int kSplits = 3;
+inline constexpr const char* kSplitNames[kSplits] = {"train", "validation", "test"};
 
 struct IndexedRecord {
   RecordDigest digest;

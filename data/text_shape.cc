@@ -10,7 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "base/json.h"
 #include "base/suggest.h"
-#include "data/utf8.h"
+#include "base/utf8.h"
 
 namespace quern {
 namespace {

@@ -1,9 +1,9 @@
 #include "data/text_shape.h"
 
-#include <cstdlib>
 #include <string>
 
 #include "base/file.h"
+#include "base/testing.h"
 #include "gtest/gtest.h"
 
 namespace quern {
@@ -104,9 +104,8 @@ TEST(TextShape, Names) {
 }
 
 TEST(TextShape, OutsideBooks) {
-  const char* fixtures = std::getenv("QUERN_FIXTURES");
-  if (fixtures == nullptr) GTEST_SKIP() << "QUERN_FIXTURES is not set";
-  const std::string corpora = JoinPath(fixtures, "corpora");
+  if (FixturesFolder().empty()) GTEST_SKIP() << kNoFixtures;
+  const std::string corpora = JoinPath(FixturesFolder(), "corpora");
   auto detect = [](const std::string& path) {
     auto text = ReadFile(path);
     EXPECT_TRUE(text.ok()) << text.status();

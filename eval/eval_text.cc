@@ -5,9 +5,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "base/utf8.h"
 #include "data/json_line.h"
 #include "data/text_shape.h"
-#include "data/utf8.h"
 
 namespace quern {
 namespace {

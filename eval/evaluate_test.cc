@@ -26,10 +26,10 @@ class EvaluateTest : public FolderTest {
  protected:
   void SetUp() override {
     PutModel(/*seed=*/1);
-    Put("test.txt", "In the beginning God created\nthe heaven and the earth.\n");
-    Put("prompts.txt", "In the\nAnd the\n");
-    Put("references.txt", "beginning\nearth was without form");
-    Put("predictions.txt", "the beginning\nwithout\n");
+    Write("test.txt", "In the beginning God created\nthe heaven and the earth.\n");
+    Write("prompts.txt", "In the\nAnd the\n");
+    Write("references.txt", "beginning\nearth was without form");
+    Write("predictions.txt", "the beginning\nwithout\n");
   }
 
   void PutModel(uint64_t seed) {
@@ -52,7 +52,7 @@ class EvaluateTest : public FolderTest {
 TEST_F(EvaluateTest, UnitsHaveTheMetricAsTheirMean) {
   std::string text;
   for (int i = 0; i < 40; ++i) text += "And the evening and the morning were day " + std::to_string(i * i) + ".\n";
-  Put("long.txt", text);
+  Write("long.txt", text);
   const auto mean = [](const Json& units) {
     double sum = 0;
     for (const Json& unit : units) sum += unit.get<double>() / static_cast<double>(units.size());
@@ -109,9 +109,9 @@ TEST_F(EvaluateTest, IsPrinted) {
 
 TEST_F(EvaluateTest, TheSameInputsGiveTheSameBytes) {
   ASSERT_TRUE(Evaluate(TextOptions()).ok());
-  const std::string first = Get("m/quern/eval.json");
+  const std::string first = Read("m/quern/eval.json");
   ASSERT_TRUE(Evaluate(TextOptions()).ok());
-  EXPECT_EQ(Get("m/quern/eval.json"), first);
+  EXPECT_EQ(Read("m/quern/eval.json"), first);
 }
 
 TEST_F(EvaluateTest, MergesWithTheSameModelOnly) {
@@ -140,12 +140,12 @@ TEST_F(EvaluateTest, MergesWithTheSameModelOnly) {
   EXPECT_FALSE(Evaluate(rouge).value()["metrics"].contains("loss"));
   // Nor with another tokenizer.
   ASSERT_TRUE(Evaluate(TextOptions()).ok());
-  Put("m/tokenizer.json", Tokenizer::Bytes().json() + "\n");
+  Write("m/tokenizer.json", Tokenizer::Bytes().json() + "\n");
   EXPECT_FALSE(Evaluate(rouge).value()["metrics"].contains("loss"));
 }
 
 TEST_F(EvaluateTest, ReplacesAReportThatCannotBeRead) {
-  Put("m/quern/eval.json", "{\"metrics\": {\"loss\": ");
+  Write("m/quern/eval.json", "{\"metrics\": {\"loss\": ");
   const Json report = Evaluate(TextOptions()).value();
   EXPECT_EQ(report, ReadArtefact(Path("m/quern/eval.json"), "eval").value());
 }
@@ -166,8 +166,8 @@ TEST_F(EvaluateTest, PredictionsNeedNoModel) {
 }
 
 TEST_F(EvaluateTest, JsonLinesOfPredictions) {
-  Put("p.jsonl", "{\"text\": \"a b\\nc\"}\n{\"text\": \"d\", \"id\": 7}\n");
-  Put("r.jsonl", "{\"text\": \"c\\na b\"}\n{\"text\": \"d\"}\n");
+  Write("p.jsonl", "{\"text\": \"a b\\nc\"}\n{\"text\": \"d\", \"id\": 7}\n");
+  Write("r.jsonl", "{\"text\": \"c\\na b\"}\n{\"text\": \"d\"}\n");
   const Json report = Evaluate({.predictions_file = Path("p.jsonl"), .references_file = Path("r.jsonl")}).value();
   EXPECT_EQ(report["metrics"]["rougeLsum"]["fmeasure"], 1.0);
   EXPECT_DOUBLE_EQ(report["metrics"]["rougeL"]["fmeasure"].get<double>(), (2.0 / 3 + 1) / 2);
@@ -208,12 +208,12 @@ TEST_F(EvaluateTest, BadInputsAreRefusedAndNothingIsWritten) {
   EvalOptions options = TextOptions();
   options.test_file = Path("none.txt");
   EXPECT_TRUE(absl::IsNotFound(Evaluate(options).status()));
-  Put("empty.txt", "");
+  Write("empty.txt", "");
   options.test_file = Path("empty.txt");
   EXPECT_THAT(Evaluate(options).status().message(), HasSubstr("empty.txt: it is empty"));
   options = PredictionOptions();
   options.references_file = Path("test.txt");
-  Put("predictions.txt", "one\n");
+  Write("predictions.txt", "one\n");
   EXPECT_THAT(Evaluate(options).status().message(), HasSubstr("predictions.txt has 1 records, "));
   options = TextOptions();
   options.output_file = Path("m/../test.txt");

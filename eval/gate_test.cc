@@ -21,11 +21,11 @@ constexpr char kPolicy[] = "check { metric: 'loss' max: 6.0 }\ncheck { metric: '
 class GateTest : public FolderTest {
  protected:
   void SetUp() override {
-    Put("m/model.safetensors", "weights");
-    Put("m/config.json", "{\"model_type\": \"gpt2\", \"n_positions\": 256}\n");
-    Put("m/tokenizer.json", "{}\n");
-    Put("test.txt", "text\n");
-    Put("policy.txtpb", kPolicy);
+    Write("m/model.safetensors", "weights");
+    Write("m/config.json", "{\"model_type\": \"gpt2\", \"n_positions\": 256}\n");
+    Write("m/tokenizer.json", "{}\n");
+    Write("test.txt", "text\n");
+    Write("policy.txtpb", kPolicy);
     PutReport({{"loss", 4.5}, {"bits_per_byte", 3.0}});
   }
 
@@ -34,7 +34,7 @@ class GateTest : public FolderTest {
     report["metrics"] = metrics;
     report["inputs"] = DescribeModel(Path("m"), Path("m/quern")).value();
     report["inputs"]["test"] = DescribeFile(Path("test.txt"), Path("m/quern")).value();
-    Put("m/quern/eval.json", WriteJson(report));
+    Write("m/quern/eval.json", WriteJson(report));
   }
 
   absl::StatusOr<GateResult> Gate(const std::string& report = "") {
@@ -42,7 +42,7 @@ class GateTest : public FolderTest {
   }
   // Runs the gate on a policy and expects a verdict that fails, and says so wherever it is asked.
   void ExpectFailed(const std::string& policy) {
-    Put("policy.txtpb", policy);
+    Write("policy.txtpb", policy);
     const GateResult result = Gate().value();
     EXPECT_FALSE(result.passed) << policy;
     const Verdict verdict = ReadVerdict(Path("m"));
@@ -50,7 +50,7 @@ class GateTest : public FolderTest {
     EXPECT_FALSE(verdict.passed);
     EXPECT_EQ(verdict.problem, "");
     EXPECT_FALSE(verdict.failed.empty());
-    EXPECT_THAT(Get("m/README.md"), HasSubstr("## Verdict: FAILED"));
+    EXPECT_THAT(Read("m/README.md"), HasSubstr("## Verdict: FAILED"));
   }
 };
 
@@ -62,7 +62,7 @@ TEST_F(GateTest, PassesAndServeWouldObey) {
   EXPECT_EQ(verdict["predicate"]["passedTests"], Json({"loss", "bits_per_byte"}));
   EXPECT_EQ(verdict["predicate"]["failedTests"], Json::array());
   EXPECT_TRUE(ReadVerdict(Path("m")).passed);
-  EXPECT_THAT(Get("m/README.md"), HasSubstr("## Verdict: PASSED"));
+  EXPECT_THAT(Read("m/README.md"), HasSubstr("## Verdict: PASSED"));
   const Json walked = LineageToJson(WalkLineage(Path("m")).value());
   EXPECT_EQ(walked["ok"], true) << walked;
 }
@@ -85,52 +85,52 @@ TEST_F(GateTest, WhatCannotBeJudgedFails) {
 }
 
 TEST_F(GateTest, ANanInAReportFails) {
-  std::string report = Get("m/quern/eval.json");
+  std::string report = Read("m/quern/eval.json");
   report.replace(report.find("4.5"), 3, "NaN");
-  Put("m/quern/eval.json", report);
+  Write("m/quern/eval.json", report);
   ExpectFailed(kPolicy);
 }
 
 TEST_F(GateTest, AReportOnOtherWeightsFails) {
   ASSERT_TRUE(Gate().value().passed);
-  Put("m/model.safetensors", "other weights");
+  Write("m/model.safetensors", "other weights");
   ExpectFailed(kPolicy);
   EXPECT_THAT(ReadVerdict(Path("m")).failed, ElementsAre("report"));
 }
 
 TEST_F(GateTest, ARefusedInputLeavesTheVerdictAlone) {
   ASSERT_TRUE(Gate().value().passed);
-  const std::string before = Get("m/quern/verdict.json"), card = Get("m/README.md");
-  Put("policy.txtpb", "check { metrik: 'loss' max: 6 }");
+  const std::string before = Read("m/quern/verdict.json"), card = Read("m/README.md");
+  Write("policy.txtpb", "check { metrik: 'loss' max: 6 }");
   const absl::Status misspelt = Gate().status();
   EXPECT_TRUE(absl::IsInvalidArgument(misspelt));
   EXPECT_THAT(misspelt.message(),
               HasSubstr("policy.txtpb:1:9: there is no field \"metrik\". Did you mean \"metric\"?"));
-  Put("policy.txtpb", kPolicy);
-  Put("bad.json", "{\"metrics\": ");
+  Write("policy.txtpb", kPolicy);
+  Write("bad.json", "{\"metrics\": ");
   EXPECT_TRUE(absl::IsInvalidArgument(Gate(Path("bad.json")).status()));
-  Put("bad.json", "[1]");
+  Write("bad.json", "[1]");
   EXPECT_THAT(Gate(Path("bad.json")).status().message(), HasSubstr("no object \"metrics\""));
   EXPECT_TRUE(absl::IsNotFound(Gate(Path("none.json")).status()));
   EXPECT_TRUE(absl::IsNotFound(RunGate({.model_name = Path("none"), .policy = Path("policy.txtpb")}).status()));
   EXPECT_TRUE(absl::IsNotFound(RunGate({.model_name = Path("m"), .policy = Path("none")}).status()));
-  EXPECT_EQ(Get("m/quern/verdict.json"), before);
-  EXPECT_EQ(Get("m/README.md"), card);
+  EXPECT_EQ(Read("m/quern/verdict.json"), before);
+  EXPECT_EQ(Read("m/README.md"), card);
   ASSERT_TRUE(RemoveAll(Path("m/quern/eval.json")).ok());
   EXPECT_THAT(Gate().status().message(), HasSubstr("run quern eval first"));
 }
 
 TEST_F(GateTest, TheSameRecordsGiveTheSameBytes) {
   ASSERT_TRUE(Gate().ok());
-  const std::string verdict = Get("m/quern/verdict.json"), card = Get("m/README.md");
+  const std::string verdict = Read("m/quern/verdict.json"), card = Read("m/README.md");
   ASSERT_TRUE(Gate().ok());
-  EXPECT_EQ(Get("m/quern/verdict.json"), verdict);
-  EXPECT_EQ(Get("m/README.md"), card);
+  EXPECT_EQ(Read("m/quern/verdict.json"), verdict);
+  EXPECT_EQ(Read("m/README.md"), card);
   EXPECT_FALSE(FileExists(Path("m/README.original.md")));
 }
 
 TEST_F(GateTest, IsPrinted) {
-  Put("policy.txtpb", "check { metric: 'loss' min: 1 max: 6 } check { metric: 'bits_per_byte' max: 2.5 }");
+  Write("policy.txtpb", "check { metric: 'loss' min: 1 max: 6 } check { metric: 'bits_per_byte' max: 2.5 }");
   const GateResult result = Gate().value();
   EXPECT_EQ(FormatGate(result),
             "test           value  threshold    result\n"
@@ -147,7 +147,7 @@ TEST_F(GateTest, IsPrinted) {
 TEST_F(GateTest, TheChainIsPrinted) {
   ASSERT_TRUE(Gate().ok());
   EXPECT_THAT(FormatLineage(WalkLineage(Path("m")).value()), HasSubstr("links hold\n"));
-  Put("test.txt", "tampered\n");
+  Write("test.txt", "tampered\n");
   const std::vector<LineageLink> links = WalkLineage(Path("m")).value();
   EXPECT_THAT(FormatLineage(links), HasSubstr("BROKEN: changed"));
   const Json json = LineageToJson(links);
@@ -159,15 +159,15 @@ TEST_F(GateTest, TheChainIsPrinted) {
 
 TEST_F(GateTest, ShardsAreWeights) {
   ASSERT_TRUE(RemoveAll(Path("m/model.safetensors")).ok());
-  Put("m/model.safetensors.index.json", R"({"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}})");
-  Put("m/model-1.safetensors", "one");
-  Put("m/model-2.safetensors", "two");
+  Write("m/model.safetensors.index.json", R"({"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}})");
+  Write("m/model-1.safetensors", "one");
+  Write("m/model-2.safetensors", "two");
   PutReport({{"loss", 4.5}, {"bits_per_byte", 3.0}});
   const Json inputs = ReadJsonFile(Path("m/quern/eval.json")).value()["inputs"];
   EXPECT_EQ(inputs["model"]["path"], "../model.safetensors.index.json");
   EXPECT_EQ(inputs["shards"].size(), 2u);
   EXPECT_TRUE(Gate().value().passed);
-  Put("m/model-2.safetensors", "three");
+  Write("m/model-2.safetensors", "three");
   ExpectFailed(kPolicy);
 }
 

@@ -88,14 +88,14 @@ TEST(CardFrontMatterTest, KeepsWhatTheOwnerSays) {
 class ModelCardTest : public FolderTest {
  protected:
   void SetUp() override {
-    Put("m/model.safetensors", "weights");
-    Put("m/config.json", "{\"model_type\": \"gpt2\", \"n_positions\": 256, \"rope\": {\"x\": 1}}\n");
+    Write("m/model.safetensors", "weights");
+    Write("m/config.json", "{\"model_type\": \"gpt2\", \"n_positions\": 256, \"rope\": {\"x\": 1}}\n");
   }
 
   // The records of prepare and train.
   void PutRun() {
-    Put("data/train.txt", "train");
-    Put("m/quern/settings.txtpb", "learning_rate: 0.001");
+    Write("data/train.txt", "train");
+    Write("m/quern/settings.txtpb", "learning_rate: 0.001");
     Json data = NewArtefact("data");
     data["source"] = {{"path", "../book.txt"}, {"sha256", "dd"}};
     data["counts"] = {{"read", 31102}, {"kept", 30000}};
@@ -115,7 +115,7 @@ class ModelCardTest : public FolderTest {
     result.rows = {{"loss", "loss", 4.5, std::nullopt, 6.0, true, ""},
                    {"x", "x", std::nullopt, 1.0, std::nullopt, false, "it lacks | this"}};
     EXPECT_TRUE(WriteModelCard(Path("m"), result, report).ok());
-    return Get("m/README.md");
+    return Read("m/README.md");
   }
 };
 
@@ -150,15 +150,15 @@ TEST_F(ModelCardTest, AModelMadeElsewhereSaysSo) {
 }
 
 TEST_F(ModelCardTest, KeepsAnothersCard) {
-  Put("m/README.md", "---\nlicense: mit\n---\n# Theirs\n");
+  Write("m/README.md", "---\nlicense: mit\n---\n# Theirs\n");
   EXPECT_THAT(Card(), StartsWith("---\nlicense: mit\n"));
-  EXPECT_EQ(Get("m/README.original.md"), "---\nlicense: mit\n---\n# Theirs\n");
+  EXPECT_EQ(Read("m/README.original.md"), "---\nlicense: mit\n---\n# Theirs\n");
   EXPECT_THAT(Card(), StartsWith("---\nlicense: mit\n"));
-  EXPECT_EQ(Get("m/README.original.md"), "---\nlicense: mit\n---\n# Theirs\n");
+  EXPECT_EQ(Read("m/README.original.md"), "---\nlicense: mit\n---\n# Theirs\n");
 }
 
 TEST_F(ModelCardTest, HostileRecordsDoNoHarm) {
-  Put("m/config.json", "[1, 2]");
+  Write("m/config.json", "[1, 2]");
   Json report = {{"metrics", {{"a|b\n", 1.0}, {"deep", {{"x", {{"y", 1}}}}}}}, {"inputs", {{"test", "x"}, {"m", {1}}}}};
   EXPECT_THAT(Card(report), HasSubstr("| `a?b?` | 1 |"));
   report = {{"metrics", 3}, {"settings", "x"}, {"inputs", Json::array({1})}, {"counts", nullptr}};

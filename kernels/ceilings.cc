@@ -35,8 +35,8 @@ constexpr double kMostBytes = 256.0 * 1024 * 1024;
 // A thread's share of a round, at most; rounds walk through the whole.
 constexpr int64_t kChunk = 32 * 1024 * 1024;
 
-// The best of some rounds in which every thread of the pool runs body(thread, repeats), in repeats per second. Whether a
-// round is long enough is judged by its best too: on a busy machine a single one may take a hundred times longer.
+// The best of some rounds in which every thread of the pool runs body(thread, repeats), in repeats per second. Whether
+// a round is long enough is judged by its best too: on a busy machine a single one may take a hundred times longer.
 double BestRate(const std::function<void(int64_t thread, int64_t repeats)>& body) {
   const int64_t threads = ThreadPool::Current().threads();
   auto best_of_rounds = [&](int64_t repeats) {

@@ -19,10 +19,14 @@ std::atomic<Isa>& Current() {
 
 std::string_view Name(Isa isa) {
   switch (isa) {
-    case Isa::kReference: return "reference";
-    case Isa::kAvx2: return "avx2";
-    case Isa::kAvx512: return "avx512";
-    case Isa::kAvx512Bf16: return "avx512_bf16";
+    case Isa::kReference:
+      return "reference";
+    case Isa::kAvx2:
+      return "avx2";
+    case Isa::kAvx512:
+      return "avx512";
+    case Isa::kAvx512Bf16:
+      return "avx512_bf16";
   }
   return "?";
 }
@@ -53,8 +57,9 @@ absl::StatusOr<Isa> ParseIsa(std::string_view text) {
     names.emplace_back(Name(isa));
     if (text != Name(isa)) continue;
     if (isa <= DetectIsa()) return isa;
-    return absl::FailedPreconditionError(
-        absl::StrCat("isa ", names.back(), " needs a processor that has it; this one goes up to ", std::string(Name(DetectIsa())), "."));
+    return absl::FailedPreconditionError(absl::StrCat("isa ", names.back(),
+                                                      " needs a processor that has it; this one goes up to ",
+                                                      std::string(Name(DetectIsa())), "."));
   }
   return absl::InvalidArgumentError(absl::StrCat("isa \"", std::string(text),
                                                  "\" is not known. Use auto, reference, avx2, avx512 or avx512_bf16.",

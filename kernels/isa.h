@@ -48,7 +48,8 @@ struct PerIsa {
       case Isa::kAvx2:
         if (avx2 != nullptr) return avx2;
         [[fallthrough]];
-      case Isa::kReference: break;
+      case Isa::kReference:
+        break;
     }
     return reference;
   }

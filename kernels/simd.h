@@ -1,8 +1,8 @@
-// F32x16: sixteen f32 lanes, one AVX-512 register or two AVX2 registers. The same operations in the same order on the same
-// lanes give the same bits on both.
+// F32x16: sixteen f32 lanes, one AVX-512 register or two AVX2 registers. The same operations in the same order on the
+// same lanes give the same bits on both.
 //
-// For *_cpu.cc units only, which are compiled once per instruction set into namespace quern::QUERN_ISA. Everything here has
-// internal linkage: an AVX-512 copy of an inline function that the linker keeps would crash a machine without it.
+// For *_cpu.cc units only, which are compiled once per instruction set into namespace quern::QUERN_ISA. Everything here
+// has internal linkage: an AVX-512 copy of an inline function that the linker keeps would crash a machine without it.
 // No reciprocal estimates; multiply-adds are fused only where Fma says so (-ffp-contract=off).
 #ifndef QUERN_KERNELS_SIMD_H_
 #define QUERN_KERNELS_SIMD_H_
@@ -34,7 +34,9 @@ QUERN_INLINE __mmask16 FirstMask(int64_t n) {
 QUERN_INLINE F32x16 Broadcast(float x) { return {_mm512_set1_ps(x)}; }
 QUERN_INLINE F32x16 Load(const float* p) { return {_mm512_loadu_ps(p)}; }
 // The first n lanes from p; the others from `fill` (the identity of what follows). Reads nothing beyond p + n.
-QUERN_INLINE F32x16 LoadFirst(const float* p, int64_t n, F32x16 fill) { return {_mm512_mask_loadu_ps(fill.v, FirstMask(n), p)}; }
+QUERN_INLINE F32x16 LoadFirst(const float* p, int64_t n, F32x16 fill) {
+  return {_mm512_mask_loadu_ps(fill.v, FirstMask(n), p)};
+}
 QUERN_INLINE void Store(float* p, F32x16 a) { _mm512_storeu_ps(p, a.v); }
 QUERN_INLINE void StoreFirst(float* p, int64_t n, F32x16 a) { _mm512_mask_storeu_ps(p, FirstMask(n), a.v); }
 QUERN_INLINE F32x16 operator+(F32x16 a, F32x16 b) { return {_mm512_add_ps(a.v, b.v)}; }
@@ -50,7 +52,9 @@ QUERN_INLINE F32x16 Min(F32x16 a, F32x16 b) { return {_mm512_min_ps(a.v, b.v)}; 
 QUERN_INLINE F32x16 Sqrt(F32x16 a) { return {_mm512_sqrt_ps(a.v)}; }
 QUERN_INLINE F32x16 Abs(F32x16 a) { return {_mm512_abs_ps(a.v)}; }
 // To the nearest integer, ties to even.
-QUERN_INLINE F32x16 Round(F32x16 a) { return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)}; }
+QUERN_INLINE F32x16 Round(F32x16 a) {
+  return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
+}
 QUERN_INLINE F32x16 Floor(F32x16 a) { return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC)}; }
 QUERN_INLINE Mask16 operator<(F32x16 a, F32x16 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)}; }
 QUERN_INLINE Mask16 operator>(F32x16 a, F32x16 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_GT_OQ)}; }
@@ -63,7 +67,8 @@ QUERN_INLINE F32x16 CopySign(F32x16 magnitude, F32x16 sign) {
 }
 // 2^n for integral n in [-126, 127].
 QUERN_INLINE F32x16 Pow2(F32x16 n) {
-  return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(_mm512_cvtps_epi32(n.v), _mm512_set1_epi32(127)), 23))};
+  return {
+      _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(_mm512_cvtps_epi32(n.v), _mm512_set1_epi32(127)), 23))};
 }
 QUERN_INLINE void Halves(F32x16 a, __m256* lo, __m256* hi) {
   *lo = _mm512_castps512_ps256(a.v);
@@ -71,7 +76,8 @@ QUERN_INLINE void Halves(F32x16 a, __m256* lo, __m256* hi) {
 }
 // bf16 storage: exact widening; rounding to nearest even, NaN kept quiet.
 QUERN_INLINE F32x16 LoadBf16(const uint16_t* p) {
-  return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))), 16))};
+  return {_mm512_castsi512_ps(
+      _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))), 16))};
 }
 QUERN_INLINE void StoreBf16(uint16_t* p, F32x16 a) {
   __m512i u = _mm512_castps_si512(a.v);
@@ -164,7 +170,8 @@ QUERN_INLINE void Halves(F32x16 a, __m256* lo, __m256* hi) {
   *hi = a.hi;
 }
 QUERN_INLINE __m256 WidenBf16(const uint16_t* p) {
-  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))), 16));
+  return _mm256_castsi256_ps(
+      _mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))), 16));
 }
 QUERN_INLINE F32x16 LoadBf16(const uint16_t* p) { return {WidenBf16(p), WidenBf16(p + 8)}; }
 QUERN_INLINE __m128i NarrowBf16(__m256 a) {
@@ -202,6 +209,8 @@ QUERN_INLINE float ReduceMax(F32x16 a) {
 }
 
 QUERN_INLINE F32x16 Zero() { return Broadcast(0.0f); }
+// The identity of Max.
+QUERN_INLINE F32x16 Lowest() { return Broadcast(-__builtin_inff()); }
 QUERN_INLINE float FirstLane(F32x16 a) {
   __m256 lo, hi;
   Halves(a, &lo, &hi);
@@ -229,6 +238,13 @@ QUERN_INLINE void ForEachVector(int64_t begin, int64_t end, const Body& body) {
   int64_t i = begin;
   for (; i + kLanes <= end; i += kLanes) body(i, AllLanes{});
   if (i < end) body(i, FirstLanes{end - i});
+}
+
+// The greatest of `cols` elements, in every lane; NaN where one of them is NaN may be lost.
+QUERN_INLINE F32x16 RowMax(const float* x, int64_t cols) {
+  F32x16 max = Lowest();
+  ForEachVector(0, cols, [&](int64_t c, auto lanes) { max = Max(max, Load(x + c, lanes, Lowest())); });
+  return Broadcast(ReduceMax(max));
 }
 
 }  // namespace

@@ -14,9 +14,18 @@ constexpr int64_t kMargin = 64;
 constexpr float kPattern = -12345.678f;
 
 double At(const Tensor& t, int64_t i) {
-  return t.dtype() == DType::kF64 ? t.data<double>()[i]
+  return t.dtype() == DType::kF64    ? t.data<double>()[i]
          : t.dtype() == DType::kBF16 ? static_cast<float>(t.data<BFloat16>()[i])
                                      : t.data<float>()[i];
+}
+
+// Fills blocks of these tensors' sizes with NaN and gives them back: what the next outputs are allocated from.
+void PoisonFreeMemory(const std::vector<Tensor>& like) {
+  std::vector<Tensor> blocks;
+  for (const Tensor& t : like) {
+    blocks.push_back(Tensor::Empty({t.bytes()}, DType::kU8));
+    std::memset(blocks.back().mutable_raw(), 0xFF, static_cast<size_t>(t.bytes()));
+  }
 }
 
 }  // namespace
@@ -76,19 +85,6 @@ void ForEachIsa(const std::function<void(Isa isa)>& body) {
   SetIsa(before);
 }
 
-namespace {
-
-// Fills blocks of these tensors' sizes with NaN and gives them back: what the next outputs are allocated from.
-void PoisonFreeMemory(const std::vector<Tensor>& like) {
-  std::vector<Tensor> blocks;
-  for (const Tensor& t : like) {
-    blocks.push_back(Tensor::Empty({t.bytes()}, DType::kU8));
-    std::memset(blocks.back().mutable_raw(), 0xFF, static_cast<size_t>(t.bytes()));
-  }
-}
-
-}  // namespace
-
 void ExpectIsasAgree(const std::function<std::vector<Tensor>()>& run, double relative, double absolute) {
   Isa before = CurrentIsa();
   SetIsa(Isa::kReference);
@@ -139,9 +135,10 @@ testing::AssertionResult AllClose(const Tensor& a, const Tensor& b, double relat
     }
   }
   if (where < 0) return testing::AssertionSuccess();
-  return testing::AssertionFailure() << "element " << where << " of " << Describe(a) << ": " << At(x, where) << " against "
-                                     << At(y, where) << ", " << worst << " times the tolerance (relative " << relative
-                                     << ", absolute " << absolute << ")";
+  return testing::AssertionFailure() << "element " << where << " of " << Describe(a) << ": " << At(x, where)
+                                     << " against " << At(y, where) << ", " << worst
+                                     << " times the tolerance (relative " << relative << ", absolute " << absolute
+                                     << ")";
 }
 
 }  // namespace quern

@@ -29,12 +29,12 @@ struct Guarded {
   Tensor block_;
 };
 
-// Runs `body` under every instruction set that this processor has (kReference included) and at 1 and 2 threads, then puts
-// back what was current. SCOPED_TRACE names the set.
+// Runs `body` under every instruction set that this processor has (kReference included) and at 1 and 2 threads, then
+// puts back what was current. SCOPED_TRACE names the set.
 void ForEachIsa(const std::function<void(Isa isa)>& body);
 
-// Runs `run` under all of them: its tensors are close to the reference's, and every vector set and thread count gives the
-// same bits. Freed memory of the results' sizes is poisoned before each run.
+// Runs `run` under all of them: its tensors are close to the reference's, and every vector set and thread count gives
+// the same bits. Freed memory of the results' sizes is poisoned before each run.
 void ExpectIsasAgree(const std::function<std::vector<Tensor>()>& run, double relative, double absolute);
 
 // The same bits, NaNs included; names the first difference.

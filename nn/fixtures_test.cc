@@ -1,11 +1,11 @@
 // A GPT-2 that others made, with greedy continuations that others published.
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/testing.h"
 #include "gtest/gtest.h"
 #include "nn/decode/decoder.h"
 #include "nn/model_folder.h"
@@ -14,9 +14,8 @@ namespace quern {
 namespace {
 
 TEST(FixturesTest, TinyRandomGpt2ContinuesAsPublished) {
-  const char* fixtures = std::getenv("QUERN_FIXTURES");
-  if (fixtures == nullptr || *fixtures == 0) GTEST_SKIP() << "QUERN_FIXTURES is not set";
-  std::string weights = JoinPath(fixtures, "weights/tiny_random_gpt2.safetensors");
+  if (FixturesFolder().empty()) GTEST_SKIP() << kNoFixtures;
+  std::string weights = JoinPath(FixturesFolder(), "weights/tiny_random_gpt2.safetensors");
   std::string folder = JoinPath(testing::TempDir(), "tiny_random_gpt2");
   ASSERT_TRUE(MakeFolders(folder).ok());
   // The shape, as the model's publishers describe it; all else is GPT2Config's default.
@@ -33,7 +32,7 @@ TEST(FixturesTest, TinyRandomGpt2ContinuesAsPublished) {
   ASSERT_TRUE(model.ok()) << model.status().ToString();
   EXPECT_EQ((*model)->CountParameters(), 111'968);
 
-  absl::StatusOr<Json> expected = ReadJsonFile(JoinPath(fixtures, "weights/tiny_random_gpt2.expected.json"));
+  absl::StatusOr<Json> expected = ReadJsonFile(JoinPath(FixturesFolder(), "weights/tiny_random_gpt2.expected.json"));
   ASSERT_TRUE(expected.ok());
   ASSERT_FALSE((*expected)["greedy"].empty());
   for (const Json& known : (*expected)["greedy"]) {

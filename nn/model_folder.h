@@ -9,7 +9,6 @@
 #ifndef QUERN_NN_MODEL_FOLDER_H_
 #define QUERN_NN_MODEL_FOLDER_H_
 
-#include <map>
 #include <memory>
 #include <string>
 

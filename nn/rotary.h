@@ -12,11 +12,12 @@
 namespace quern::nn {
 
 // theta^(-2i/D) for i in [0, D/2), scaled:
-//   default  unchanged
-//   linear   divided by `factor` (Chen et al., "Extending Context Window of Large Language Models via Positional
-//   Interpolation", 2023) llama3   wavelengths above original/low_freq_factor divided by `factor`, those below
-//   original/high_freq_factor unchanged, a linear
-//            blend of both between (Llama 3.1, 2024)
+//
+//   default   unchanged
+//   linear    divided by `factor` (Chen et al., "Extending Context Window of Large Language Models via Positional
+//             Interpolation", 2023)
+//   llama3    wavelengths above original/low_freq_factor divided by `factor`, those below original/high_freq_factor
+//             unchanged, a linear blend of both between (Llama 3.1, 2024)
 std::vector<double> RotaryFrequencies(int64_t head_dim, double theta, const RopeScaling& scaling);
 
 // Entries depend on their position alone, so a table that grows never changes what it held. Not thread-safe.

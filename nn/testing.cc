@@ -41,6 +41,14 @@ std::vector<std::string> SmallConfigNames() {
   return names;
 }
 
+ModelConfig SmallConfig(const std::string& name) {
+  for (const NamedConfig& named : SmallConfigs()) {
+    if (named.name == name) return named.config;
+  }
+  LOG(FATAL) << "SmallConfig: no \"" << name << "\"";
+  return {};
+}
+
 ModelConfig WithInitializerRange(const ModelConfig& config, double range) {
   ModelConfig changed = config;
   SetInitializerRange(range, &changed);
@@ -48,11 +56,7 @@ ModelConfig WithInitializerRange(const ModelConfig& config, double range) {
 }
 
 std::unique_ptr<LanguageModel> SmallModel(const std::string& name, uint64_t seed) {
-  for (const NamedConfig& named : SmallConfigs()) {
-    if (named.name == name) return *MakeModel(named.config, seed);
-  }
-  LOG(FATAL) << "SmallModel: no \"" << name << "\"";
-  return nullptr;
+  return *MakeModel(SmallConfig(name), seed);
 }
 
 std::vector<int32_t> RandomIds(int64_t count, int64_t vocab_size, uint64_t seed) {

@@ -25,10 +25,12 @@ std::vector<NamedConfig> SmallConfigs();
 
 // Their names: what the suites over all models are instantiated with.
 std::vector<std::string> SmallConfigNames();
+// The one of that name.
+ModelConfig SmallConfig(const std::string& name);
 // The same architecture with another standard deviation of fresh weights (`initializer_range`); 0: the default.
 ModelConfig WithInitializerRange(const ModelConfig& config, double range);
 
-// Of that name in SmallConfigs().
+// SmallConfig(name) with random weights.
 std::unique_ptr<LanguageModel> SmallModel(const std::string& name, uint64_t seed = 1);
 
 std::vector<int32_t> RandomIds(int64_t count, int64_t vocab_size, uint64_t seed);

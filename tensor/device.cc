@@ -4,7 +4,6 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "tensor/memory_cuda.h"
-#include "tensor/tensor.h"
 
 namespace quern {
 
@@ -13,34 +12,24 @@ std::string Name(Device device) { return device.is_cpu() ? "cpu" : absl::StrCat(
 absl::StatusOr<Device> ParseDevice(std::string_view text) {
   if (text == "cpu") return Cpu();
   int index = 0;
-  bool cuda = text == "cuda" || (text.substr(0, 5) == "cuda:" && text.size() > 5 &&
-                                 absl::SimpleAtoi(absl::string_view(text.data() + 5, text.size() - 5), &index) && index >= 0);
+  bool cuda =
+      text == "cuda" || (text.substr(0, 5) == "cuda:" && text.size() > 5 &&
+                         absl::SimpleAtoi(absl::string_view(text.data() + 5, text.size() - 5), &index) && index >= 0);
   if (!cuda) {
     return absl::InvalidArgumentError(absl::StrCat("device \"", absl::string_view(text.data(), text.size()),
                                                    "\" is not known. Use cpu, cuda or cuda:N."));
   }
   if constexpr (!kBuiltWithCuda) {
-    return absl::FailedPreconditionError("this binary was built without CUDA. Rebuild with --config=cuda, or use --device cpu.");
+    return absl::FailedPreconditionError(
+        "this binary was built without CUDA. Rebuild with --config=cuda, or use --device cpu.");
   } else {
     int count = CudaDeviceCount();
     if (index >= count) {
-      return absl::FailedPreconditionError(absl::StrCat("cuda:", index, " is not there: this machine shows ", count, " CUDA devices."));
+      return absl::FailedPreconditionError(
+          absl::StrCat("cuda:", index, " is not there: this machine shows ", count, " CUDA devices."));
     }
     return Cuda(index);
   }
-}
-
-Tensor Tensor::To(Device device) const {
-  if (device == this->device()) return *this;
-  if constexpr (kBuiltWithCuda) {
-    Tensor source = this->device().is_cpu() ? Contiguous() : *this;
-    CHECK(source.contiguous()) << "Tensor::To: needs a contiguous tensor on the device; got " << *this;
-    Tensor copy = Empty(shape_, dtype_, device);
-    CudaCopy(copy.mutable_raw(), source.raw(), bytes(), device.is_cpu() ? this->device().index : device.index);
-    return copy;
-  }
-  LOG(FATAL) << "Tensor::To: this binary was built without CUDA; rebuild with --config=cuda. got " << *this;
-  return {};
 }
 
 }  // namespace quern

@@ -3,12 +3,13 @@
 #include <sanitizer/asan_interface.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
 #include <mutex>
-#include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -19,11 +20,12 @@
 namespace quern {
 namespace {
 
-// Large blocks come straight from mmap with huge pages asked for, so that the first training step is no slower than the
-// others for page faults than it must be.
-constexpr int64_t kHugeThreshold = int64_t{4} << 20;
+// From this size on blocks are whole huge pages, and huge pages are asked for: the first training step, which touches
+// them all, has fewer page faults.
+constexpr int64_t kHugeThreshold = int64_t{4} << 20, kHugePage = int64_t{2} << 20;
 
-// Blocks are rounded up so that nearly equal sizes share a class: eight classes per power of two, at most 12.5 % unused.
+// Blocks are rounded up so that nearly equal sizes share a class: eight classes per power of two, at most 12.5 %
+// unused.
 int64_t SizeClass(int64_t bytes) {
   if (bytes <= 512) return (bytes + kAlignment - 1) / kAlignment * kAlignment;
   int64_t step = static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(bytes))) / 8;
@@ -33,11 +35,12 @@ int64_t SizeClass(int64_t bytes) {
 void* SystemAllocate(int64_t bytes, Device device) {
   if (!device.is_cpu()) {
     if constexpr (kBuiltWithCuda) return CudaAllocate(bytes, device.index);
-    LOG(FATAL) << "Storage: this binary was built without CUDA; rebuild with --config=cuda. got device " << Name(device);
+    LOG(FATAL) << "Storage: this binary was built without CUDA; rebuild with --config=cuda. got device "
+               << Name(device);
   }
-  void* data = std::aligned_alloc(bytes >= kHugeThreshold ? int64_t{2} << 20 : kAlignment,
-                                  bytes >= kHugeThreshold ? (bytes + (2 << 20) - 1) / (2 << 20) * (2 << 20) : bytes);
-  if (data != nullptr && bytes >= kHugeThreshold) madvise(data, static_cast<size_t>(bytes), MADV_HUGEPAGE);
+  if (bytes < kHugeThreshold) return std::aligned_alloc(kAlignment, static_cast<size_t>(bytes));
+  void* data = std::aligned_alloc(kHugePage, static_cast<size_t>((bytes + kHugePage - 1) / kHugePage * kHugePage));
+  if (data != nullptr) madvise(data, static_cast<size_t>(bytes), MADV_HUGEPAGE);
   return data;
 }
 
@@ -125,7 +128,7 @@ CachingAllocator& AllocatorOf(Device device) {
   return *allocator;
 }
 
-// MemAvailable of /proc/meminfo, in bytes; -1 where it cannot be read.
+// What the system could give, in bytes (of the CPU: MemAvailable of /proc/meminfo); -1 where it does not say.
 int64_t AvailableBytes(Device device) {
   if (!device.is_cpu()) {
     if constexpr (kBuiltWithCuda) return CudaAvailableBytes(device.index);
@@ -135,7 +138,8 @@ int64_t AvailableBytes(Device device) {
   if (file == nullptr) return -1;
   char line[256];
   long long kilobytes = -1;
-  while (std::fgets(line, sizeof(line), file) != nullptr && std::sscanf(line, "MemAvailable: %lld kB", &kilobytes) != 1) {
+  while (std::fgets(line, sizeof(line), file) != nullptr &&
+         std::sscanf(line, "MemAvailable: %lld kB", &kilobytes) != 1) {
   }
   std::fclose(file);
   return kilobytes < 0 ? -1 : int64_t{kilobytes} * 1024;
@@ -153,15 +157,15 @@ absl::Status MemoryBudget::Reserve(int64_t bytes, Device device, std::string_vie
   if (available < 0) return absl::OkStatus();
   available += counters.reserved_bytes - counters.current_bytes;
   if (bytes <= available) return absl::OkStatus();
-  return absl::ResourceExhaustedError(absl::StrCat(absl::string_view(what.data(), what.size()), " needs ", bytes, " bytes on ",
-                                                   Name(device), ", but ", available,
-                                                   " are available. Use a smaller model, batch or context, or free memory."));
+  return absl::ResourceExhaustedError(
+      absl::StrCat(absl::string_view(what.data(), what.size()), " needs ", bytes, " bytes on ", Name(device), ", but ",
+                   available, " are available. Use a smaller model, batch or context, or free memory."));
 }
 
 namespace memory_internal {
 
-// AddressSanitizer sees blocks, not tensors: it is told that what was not asked for, and what waits in the cache, is out
-// of bounds. (These macros are nothing in other builds.)
+// AddressSanitizer sees blocks, not tensors: it is told that what was not asked for, and what waits in the cache, is
+// out of bounds. (These macros are nothing in other builds.)
 void* Allocate(int64_t bytes, Device device, int64_t* capacity) {
   void* data = AllocatorOf(device).Allocate(bytes, capacity);
   if (device.is_cpu()) {

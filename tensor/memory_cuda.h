@@ -6,8 +6,8 @@
 
 namespace quern {
 
-int CudaDeviceCount();                                   // 0 without a driver or a device
-void* CudaAllocate(int64_t bytes, int device);           // nullptr when out of memory
+int CudaDeviceCount();                          // 0 without a driver or a device
+void* CudaAllocate(int64_t bytes, int device);  // nullptr when out of memory
 void CudaFree(void* data, int device);
 int64_t CudaAvailableBytes(int device);
 // Copies between host and device (either direction, by address) and waits.

@@ -1,8 +1,8 @@
 // Slot: where a gradient goes.
 //
-// A backward kernel is handed one slot per input. The slot says whether anybody wants that gradient (frozen weights do not,
-// and then no work is done), where to write it, and whether to add to what is there or to overwrite it. Destinations of
-// activations are allocated at first use; those of parameters are slices of one f32 arena.
+// A backward kernel is handed one slot per input. The slot says whether anybody wants that gradient (frozen weights do
+// not, and then no work is done), where to write it, and whether to add to what is there or to overwrite it.
+// Destinations of activations are allocated at first use; those of parameters are slices of one f32 arena.
 #ifndef QUERN_TENSOR_SLOT_H_
 #define QUERN_TENSOR_SLOT_H_
 

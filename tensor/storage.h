@@ -23,9 +23,14 @@ class Storage {
   static Storage Wrap(void* data, int64_t bytes, std::shared_ptr<const void> owner, bool read_only);
 
   Storage() = default;
-  Storage(const Storage& other) : block_(other.block_) { if (block_) block_->references.fetch_add(1, std::memory_order_relaxed); }
+  Storage(const Storage& other) : block_(other.block_) {
+    if (block_) block_->references.fetch_add(1, std::memory_order_relaxed);
+  }
   Storage(Storage&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
-  Storage& operator=(Storage other) noexcept { std::swap(block_, other.block_); return *this; }
+  Storage& operator=(Storage other) noexcept {
+    std::swap(block_, other.block_);
+    return *this;
+  }
   ~Storage() { Release(); }
 
   explicit operator bool() const { return block_ != nullptr; }
@@ -46,8 +51,8 @@ class Storage {
     std::atomic<int64_t> references{1};
     std::atomic<uint64_t> version{0};
     void* data = nullptr;
-    int64_t bytes = 0;      // asked for
-    int64_t capacity = 0;   // given by the allocator
+    int64_t bytes = 0;     // asked for
+    int64_t capacity = 0;  // given by the allocator
     Device device;
     bool read_only = false;
     std::shared_ptr<const void> owner;  // of wrapped memory

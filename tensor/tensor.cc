@@ -1,6 +1,9 @@
 #include "tensor/tensor.h"
 
 #include <cstring>
+#include <utility>
+
+#include "tensor/memory_cuda.h"
 
 namespace quern {
 namespace {
@@ -190,6 +193,19 @@ Tensor Tensor::Clone() const {
   Tensor t = Empty(shape_, dtype_, device());
   t.CopyFrom(*this);
   return t;
+}
+
+Tensor Tensor::To(Device device) const {
+  if (device == this->device()) return *this;
+  if constexpr (kBuiltWithCuda) {
+    Tensor source = this->device().is_cpu() ? Contiguous() : *this;
+    CHECK(source.contiguous()) << "Tensor::To: needs a contiguous tensor on the device; got " << *this;
+    Tensor copy = Empty(shape_, dtype_, device);
+    CudaCopy(copy.mutable_raw(), source.raw(), bytes(), device.is_cpu() ? this->device().index : device.index);
+    return copy;
+  }
+  LOG(FATAL) << "Tensor::To: this binary was built without CUDA; rebuild with --config=cuda. got " << *this;
+  return {};
 }
 
 void Tensor::CopyFrom(const Tensor& source) {

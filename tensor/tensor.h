@@ -4,8 +4,9 @@
 //   float* p = x.mutable_data<float>();          // raises the storage's version
 //   Tensor row = x.Slice(0, 2, 3);               // a view: shares the bytes
 //
-// Copies share storage. Views are cheap and never copy; Contiguous() copies only when it must. Kernels require the innermost
-// axis to be contiguous. CHECKs guard programmers' invariants; sizes from files and requests are checked before they get here.
+// Copies share storage. Views are cheap and never copy; Contiguous() copies only when it must. Kernels require the
+// innermost axis to be contiguous. CHECKs guard programmers' invariants; sizes from files and requests are checked
+// before they get here.
 #ifndef QUERN_TENSOR_TENSOR_H_
 #define QUERN_TENSOR_TENSOR_H_
 
@@ -35,7 +36,9 @@ class Tensor {
   template <typename T>
   static Tensor Of(std::span<const T> values, const Shape& shape);
   template <typename T>
-  static Tensor Of(const std::vector<T>& values, const Shape& shape) { return Of(std::span<const T>(values), shape); }
+  static Tensor Of(const std::vector<T>& values, const Shape& shape) {
+    return Of(std::span<const T>(values), shape);
+  }
   static Tensor Of(std::initializer_list<float> values, const Shape& shape) {
     return Of(std::span<const float>(values.begin(), values.size()), shape);
   }
@@ -80,11 +83,11 @@ class Tensor {
 
   // This tensor where it is contiguous, else a contiguous copy (CPU).
   Tensor Contiguous() const;
-  // A contiguous copy with storage of its own.
+  // A contiguous copy with storage of its own (CPU).
   Tensor Clone() const;
   // A copy on `device`, or this tensor when it is there.
   Tensor To(Device device) const;
-  // Copies the elements of `source` (same shape and dtype, any strides) into this tensor.
+  // Copies the elements of `source` (same shape and dtype, any strides) into this tensor (CPU).
   void CopyFrom(const Tensor& source);
   // The elements, in order, as a vector (CPU copy).
   template <typename T>

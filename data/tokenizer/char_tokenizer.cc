@@ -4,34 +4,11 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/utf8.h"
 #include "data/tokenizer/char_class.h"
 #include "data/tokenizer/tokenizer_parts.h"
 
 namespace quern {
-namespace {
-
-std::string Utf8(int32_t c) {
-  std::string text;
-  const auto tail = [&](int shift) { text += static_cast<char>(0x80 | ((c >> shift) & 0x3F)); };
-  if (c < 0x80) {
-    text += static_cast<char>(c);
-  } else if (c < 0x800) {
-    text += static_cast<char>(0xC0 | c >> 6);
-    tail(0);
-  } else if (c < 0x10000) {
-    text += static_cast<char>(0xE0 | c >> 12);
-    tail(6);
-    tail(0);
-  } else {
-    text += static_cast<char>(0xF0 | c >> 18);
-    tail(12);
-    tail(6);
-    tail(0);
-  }
-  return text;
-}
-
-}  // namespace
 
 absl::StatusOr<Tokenizer> TrainChar(std::string_view text) {
   if (text.empty()) return absl::InvalidArgumentError("the training text is empty");
@@ -51,7 +28,10 @@ absl::StatusOr<Tokenizer> TrainChar(std::string_view text) {
   TokenizerParts parts;
   parts.kind = TokenizerKind::kChar;
   for (int32_t c = 0; c < 0x110000; ++c) {
-    if (used[c]) parts.tokens.Set(parts.tokens.size(), Utf8(c));
+    if (!used[c]) continue;
+    std::string text;
+    AppendUtf8(static_cast<char32_t>(c), &text);
+    parts.tokens.Set(parts.tokens.size(), text);
   }
   return Tokenizer::FromParts(std::move(parts));
 }

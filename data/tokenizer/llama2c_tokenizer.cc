@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/little_endian.h"
 #include "base/status_macros.h"
 #include "data/tokenizer/sentencepiece_bpe.h"
 
@@ -18,19 +19,13 @@ constexpr uint32_t kLongestToken = 256;  // cutting a token in all ways takes th
 constexpr int32_t kUnk = 0, kBos = 1, kEos = 2, kFirstByte = 3, kFirstPiece = kFirstByte + 256;
 constexpr float kNeverMerged = -1e10f;  // where llama2.c's search for the best score begins
 
-uint32_t ReadU32(std::string_view bytes, size_t at) {
-  uint32_t value = 0;
-  for (size_t i = 0; i < 4; ++i) value |= uint32_t{static_cast<uint8_t>(bytes[at + i])} << (8 * i);
-  return value;
-}
-
 struct Piece {
   float score = 0;
   std::string_view text;
 };
 
 absl::StatusOr<std::vector<Piece>> ReadPieces(std::string_view bytes, std::string_view what) {
-  const uint32_t longest = ReadU32(bytes, 0);
+  const uint32_t longest = ReadLittleEndian<uint32_t>(bytes, 0);
   std::vector<Piece> pieces;
   for (size_t at = 4; at < bytes.size();) {
     const auto refuse = [&](const std::string& why) {
@@ -39,8 +34,8 @@ absl::StatusOr<std::vector<Piece>> ReadPieces(std::string_view bytes, std::strin
     };
     const size_t left = bytes.size() - at;
     if (left < 8) return refuse(absl::StrCat("is cut off: score and length take 8 bytes, ", left, " are left"));
-    const float score = std::bit_cast<float>(ReadU32(bytes, at));
-    const uint32_t size = ReadU32(bytes, at + 4);
+    const float score = std::bit_cast<float>(ReadLittleEndian<uint32_t>(bytes, at));
+    const uint32_t size = ReadLittleEndian<uint32_t>(bytes, at + 4);
     if (!std::isfinite(score)) return refuse("has a score that is not a number");
     if (size < 1 || size > longest) {
       return refuse(absl::StrCat("has ", size, " bytes, not 1 to the ", longest, " that the file begins with"));
@@ -85,7 +80,7 @@ absl::Status CheckPieces(const std::vector<Piece>& pieces, std::string_view what
 
 bool LooksLikeLlama2cTokenizer(std::string_view bytes) {
   if (bytes.size() < 4) return false;
-  const uint32_t longest = ReadU32(bytes, 0);
+  const uint32_t longest = ReadLittleEndian<uint32_t>(bytes, 0);
   return longest >= 1 && longest <= kLongestToken;
 }
 

@@ -1,9 +1,12 @@
 #include "data/tokenizer/nfc.h"
 
 #include <algorithm>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/log.h"
-#include "data/tokenizer/char_class.h"
+#include "base/utf8.h"
 #include "data/tokenizer/split_pattern.h"
 #include "unicode/bytestream.h"
 #include "unicode/normalizer2.h"
@@ -12,19 +15,62 @@
 namespace quern {
 namespace {
 
-// Bytes of well-formed UTF-8 at the start of `text`.
-size_t ValidPrefix(std::string_view text) {
-  const char* end = text.data() + text.size();
-  const char* p = text.data();
-  while (p < end) {
-    const CodePoint point = ReadCodePoint(p, end);
-    if (point.value < 0) break;
-    p += point.size;
-  }
-  return p - text.data();
+// ICU puts combining marks in order one by one, in time with the square of their number: a hostile megabyte of them
+// takes minutes. From here on they are sorted before; real text has runs of five.
+constexpr size_t kManyMarks = 100;
+
+// The three characters that are no marks by their class (0), but decompose into two, also in NFC: U+0F73, U+0F75 and
+// U+0F81. "" for others.
+std::string_view DecomposeTibetanVowel(UChar32 c) {
+  return c == 0xF73 ? "\u0F71\u0F72" : c == 0xF75 ? "\u0F71\u0F74" : c == 0xF81 ? "\u0F71\u0F80" : "";
 }
 
-void Append(const icu::Normalizer2& nfc, std::string_view valid, std::string* out) {
+// Sorts long runs of marks by their combining classes; equal ones keep their order, so the text stays canonically
+// equivalent to what it was (Unicode 15.0, D108 and D109) and has the same NFC. Few texts have such a run: false where
+// `valid` has none, and then `out` is not to be used.
+bool SortLongMarks(const icu::Normalizer2& nfc, std::string_view valid, std::string* out) {
+  struct Mark {
+    uint8_t combining_class;
+    std::string_view bytes;
+  };
+  std::vector<Mark> run;
+  size_t run_begin = 0, copied = 0;
+  const auto end_run = [&](size_t end) {
+    if (run.size() >= kManyMarks) {
+      std::stable_sort(run.begin(), run.end(),
+                       [](const Mark& a, const Mark& b) { return a.combining_class < b.combining_class; });
+      out->append(valid.substr(copied, run_begin - copied));
+      for (const Mark& mark : run) out->append(mark.bytes);
+      copied = end;
+    }
+    run.clear();
+  };
+  for (size_t at = 0; at < valid.size();) {
+    const size_t begin = at;
+    if (static_cast<unsigned char>(valid[at]) < 0xCC) {  // below U+0300: no mark
+      if (!run.empty()) end_run(begin);
+      ++at;
+      continue;
+    }
+    const auto c = static_cast<UChar32>(NextCodePoint(valid, &at));
+    std::string_view marks = DecomposeTibetanVowel(c);
+    if (marks.empty() && nfc.getCombiningClass(c) != 0) marks = valid.substr(begin, at - begin);
+    if (marks.empty()) end_run(begin);
+    if (run.empty()) run_begin = begin;
+    for (size_t mark = 0; mark < marks.size();) {
+      const size_t mark_begin = mark;
+      const auto m = static_cast<UChar32>(NextCodePoint(marks, &mark));
+      run.push_back({nfc.getCombiningClass(m), marks.substr(mark_begin, mark - mark_begin)});
+    }
+  }
+  end_run(valid.size());
+  if (copied > 0) out->append(valid.substr(copied));
+  return copied > 0;
+}
+
+void AppendNfc(const icu::Normalizer2& nfc, std::string_view valid, std::string* out) {
+  std::string sorted;
+  if (SortLongMarks(nfc, valid, &sorted)) valid = sorted;
   UErrorCode error = U_ZERO_ERROR;
   icu::StringByteSink<std::string> sink(out);
   nfc.normalizeUTF8(0, icu::StringPiece(valid.data(), static_cast<int32_t>(valid.size())), sink, nullptr, error);
@@ -46,8 +92,8 @@ std::optional<std::string> NormalizeNfc(std::string_view text) {
   constexpr size_t kPart = size_t{1} << 24;
   for (std::string_view part : SafeParts(text, SplitPattern::kGpt2, kPart)) {
     while (!part.empty()) {
-      const size_t valid = std::min(ValidPrefix(part), size_t{INT32_MAX});
-      Append(*nfc, part.substr(0, valid), &out);
+      const size_t valid = std::min(ValidUtf8Prefix(part), size_t{INT32_MAX});
+      AppendNfc(*nfc, part.substr(0, valid), &out);
       part.remove_prefix(valid);
       if (part.empty()) break;
       out += part[0];

@@ -8,6 +8,13 @@
 
 namespace quern {
 
+// ModelProto: its first field is a piece, which holds its text and then a score or a type.
+bool LooksLikeSentencePieceModel(std::string_view bytes) {
+  if (bytes.size() < 5 || bytes[0] != 0x0A || bytes[2] != 0x0A) return false;
+  const size_t text_end = size_t{4} + static_cast<uint8_t>(bytes[3]);
+  return text_end < bytes.size() && (bytes[text_end] == 0x15 || bytes[text_end] == 0x18);
+}
+
 std::optional<uint8_t> ByteOfName(std::string_view token) {
   if (token.size() != 6 || token.substr(0, 3) != "<0x" || token[5] != '>') return std::nullopt;
   int value = 0;

@@ -22,6 +22,9 @@ namespace quern {
 
 inline constexpr std::string_view kMetaspace = "\xE2\x96\x81";  // U+2581
 
+// Whether `bytes` are a SentencePiece model (a protocol buffer), so that it can be refused by its name.
+bool LooksLikeSentencePieceModel(std::string_view bytes);
+
 // "<0x0A>" is 10.
 std::optional<uint8_t> ByteOfName(std::string_view token);
 std::string NameOfByte(uint8_t byte);

@@ -1,13 +1,13 @@
 #include "data/tokenizer/tiktoken.h"
 
+#include <algorithm>
 #include <charconv>
+#include <optional>
 #include <string>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "base/status_macros.h"
-#include "data/tokenizer/tokenizer_json.h"
 
 namespace quern {
 namespace {
@@ -71,7 +71,7 @@ absl::StatusOr<TokenizerParts> ReadTiktoken(std::string_view bytes, SplitPattern
   parts.pattern = pattern;
   parts.ignore_merges = true;
   const int64_t lines = static_cast<int64_t>(std::count(bytes.begin(), bytes.end(), '\n')) + 1;
-  const int64_t greatest = tokenizer_json_internal::GreatestId(lines);
+  const int64_t greatest = GreatestId(lines);
   absl::flat_hash_map<std::string, int64_t> seen;
   for (int64_t number = 1; !bytes.empty(); ++number) {
     const std::string_view line = TakeLine(&bytes);

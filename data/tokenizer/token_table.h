@@ -9,6 +9,9 @@
 
 namespace quern {
 
+// The largest id that a file of `tokens` tokens may use: the table has an entry for every id below, used or not.
+constexpr int64_t GreatestId(int64_t tokens) { return tokens + 1'000'000; }
+
 class TokenTable {
  public:
   // One more than the greatest id that was set.

@@ -1,5 +1,4 @@
 // Ids against those that the tokenizers' own makers give: files and vectors by others, found through QUERN_FIXTURES.
-#include <cstdlib>
 #include <cstring>
 #include <map>
 
@@ -9,6 +8,7 @@
 #include "absl/strings/str_split.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/testing.h"
 #include "data/tokenizer/bpe_train.h"
 #include "data/tokenizer/byte_alphabet.h"
 #include "data/tokenizer/char_tokenizer.h"
@@ -23,11 +23,9 @@ using Ids = std::vector<int32_t>;
 class TokenizerFixtures : public testing::Test {
  protected:
   void SetUp() override {
-    const char* folder = std::getenv("QUERN_FIXTURES");
-    if (folder == nullptr || *folder == '\0') GTEST_SKIP() << "QUERN_FIXTURES names no folder of reference data";
-    folder_ = folder;
+    if (FixturesFolder().empty()) GTEST_SKIP() << kNoFixtures;
   }
-  std::string Path(const std::string& name) const { return JoinPath(folder_, name); }
+  std::string Path(const std::string& name) const { return JoinPath(FixturesFolder(), name); }
   std::string Read(const std::string& name) const {
     absl::StatusOr<std::string> bytes = ReadFile(Path(name));
     EXPECT_TRUE(bytes.ok()) << bytes.status();
@@ -63,7 +61,6 @@ class TokenizerFixtures : public testing::Test {
     }
   }
 
-  std::string folder_;
 };
 
 Ids ReadU16(const std::string& bytes) {

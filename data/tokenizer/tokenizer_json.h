@@ -1,8 +1,8 @@
 // tokenizer.json, the format of Hugging Face's `tokenizers` library.
 //
 // Read: model BPE with byte_fallback, in the one form that Hugging Face's converter gives Llama 1 and 2
-// (sentencepiece_bpe.h). Model BPE over bytes (pre-tokeniser ByteLevel, alone or after a Split by one of the patterns of
-// split_pattern.h; decoder ByteLevel; normaliser none or NFC; `ignore_merges`, `unk_token`, `fuse_unk`), and model
+// (sentencepiece_bpe.h). Model BPE over bytes (pre-tokeniser ByteLevel, alone or after a Split by one of the patterns
+// of split_pattern.h; decoder ByteLevel; normaliser none or NFC; `ignore_merges`, `unk_token`, `fuse_unk`), and model
 // WordLevel over single characters (Split by [\s\S], decoder Fuse). Merges are pairs or "a b" strings. Post-processors:
 // ByteLevel, TemplateProcessing (`single`), RobertaProcessing, BertProcessing, and Sequences of them. `truncation` and
 // `padding` are a matter of training batches and are not applied. Anything else is refused, and the message says what
@@ -32,9 +32,6 @@ namespace tokenizer_json_internal {
 
 // The model's part: kind, tokens, merges, ignore_merges, fuse_unk, unk_id.
 absl::Status ReadModel(const Json& model, const std::string& what, TokenizerParts* parts);
-
-// The largest id that `tokens` entries may use.
-int64_t GreatestId(int64_t tokens);
 
 }  // namespace tokenizer_json_internal
 }  // namespace quern

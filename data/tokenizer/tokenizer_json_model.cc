@@ -201,8 +201,6 @@ absl::Status ReadWordLevel(const Json& model, const std::string& what, Tokenizer
 
 }  // namespace
 
-int64_t GreatestId(int64_t tokens) { return tokens + 1'000'000; }
-
 absl::Status ReadModel(const Json& model, const std::string& what, TokenizerParts* parts) {
   ASSIGN_OR_RETURN(std::string type, JsonStringOr(model, "type", absl::StrCat(what, ": model"), ""));
   if (type.empty() && model.contains("merges")) type = "BPE";  // files of 2020 leave it out

@@ -116,7 +116,7 @@ absl::Status Reader::ReadAddedTokens() {
   // Of the model's vocabulary, the string that an added token may repeat (its own).
   const Json& vocab = Field(Field(root_, "model"), "vocab");
   const int64_t in_model = parts_.tokens.size();
-  const int64_t greatest = tokenizer_json_internal::GreatestId(static_cast<int64_t>(vocab.size() + list.size()));
+  const int64_t greatest = GreatestId(static_cast<int64_t>(vocab.size() + list.size()));
   std::set<std::string> contents;
   std::set<int64_t> ids;
   for (const Json& entry : list) {

@@ -5,8 +5,8 @@
 #include "base/json.h"
 #include "base/status_macros.h"
 #include "base/suggest.h"
-#include "data/tokenizer/foreign_format.h"
 #include "data/tokenizer/llama2c_tokenizer.h"
+#include "data/tokenizer/sentencepiece_bpe.h"
 #include "data/tokenizer/tiktoken.h"
 #include "data/tokenizer/tokenizer.h"
 #include "data/tokenizer/tokenizer_json.h"
@@ -83,11 +83,11 @@ absl::StatusOr<Tokenizer> Tokenizer::Load(const std::string& path, const LoadOpt
     return absl::InvalidArgumentError(
         absl::StrCat(file, " is ", std::string(foreign->name), ", not a tokenizer. ", std::string(foreign->mend)));
   }
-  if (const std::string_view format = ForeignFormat(bytes); !format.empty()) {
+  if (LooksLikeSentencePieceModel(bytes)) {
     return absl::InvalidArgumentError(
-        absl::StrCat(file, " is ", std::string(format),
-                     ", which is not supported as a tokenizer. Give a tokenizer.json with BPE, "
-                     "llama2.c's tokenizer.bin, or tiktoken ranks with --pattern."));
+        absl::StrCat(file,
+                     " is a SentencePiece model, which is not supported as a tokenizer. Give a tokenizer.json with "
+                     "BPE, llama2.c's tokenizer.bin, or tiktoken ranks with --pattern."));
   }
   if (LooksLikeLlama2cTokenizer(bytes)) {
     if (!options.pattern.empty()) {

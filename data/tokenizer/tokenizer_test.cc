@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/testing.h"
 #include "data/tokenizer/bpe_train.h"
 #include "data/tokenizer/char_tokenizer.h"
 #include "gtest/gtest.h"
@@ -220,52 +221,41 @@ TEST(TokenizerFile, PostProcessorsAndBos) {
 
 // ---- Load.
 
-class TokenizerLoad : public testing::Test {
- protected:
-  void SetUp() override {
-    folder_ = JoinPath(testing::TempDir(), testing::UnitTest::GetInstance()->current_test_info()->name());
-    ASSERT_TRUE(RemoveAll(folder_).ok());
-    ASSERT_TRUE(MakeFolders(folder_).ok());
-  }
-  void Write(const std::string& name, std::string_view bytes) const {
-    ASSERT_TRUE(WriteFileAtomic(JoinPath(folder_, name), bytes).ok());
-  }
-  std::string folder_;
-};
+using TokenizerLoad = FolderTest;
 
 TEST_F(TokenizerLoad, SavesAndLoadsFilesAndFolders) {
   const Tokenizer trained = *TrainBpe("some text to train on, some more text", {.vocab_size = 280});
-  ASSERT_TRUE(trained.Save(JoinPath(folder_, "tokenizer.json")).ok());
-  EXPECT_EQ(*ReadFile(JoinPath(folder_, "tokenizer.json")), trained.json());
-  for (const std::string& path : {folder_, JoinPath(folder_, "tokenizer.json")}) {
+  ASSERT_TRUE(trained.Save(Path("tokenizer.json")).ok());
+  EXPECT_EQ(*ReadFile(Path("tokenizer.json")), trained.json());
+  for (const std::string& path : {folder(), Path("tokenizer.json")}) {
     const auto loaded = Tokenizer::Load(path);
     ASSERT_TRUE(loaded.ok()) << loaded.status();
     EXPECT_EQ(loaded->sha256(), trained.sha256());
     EXPECT_EQ(*loaded->Encode("some text"), *trained.Encode("some text"));
   }
-  EXPECT_TRUE(Tokenizer::Load(folder_, {.pattern = "gpt2"}).ok());
-  ExpectRefused(Tokenizer::Load(folder_, {.pattern = "llama3"}).status(), "at odds");
-  ExpectRefused(Tokenizer::Load(folder_, {.pattern = "lama3"}).status(), "llama3");
-  EXPECT_EQ(Tokenizer::Load(JoinPath(folder_, "tokeniser.json")).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_TRUE(Tokenizer::Load(folder(), {.pattern = "gpt2"}).ok());
+  ExpectRefused(Tokenizer::Load(folder(), {.pattern = "llama3"}).status(), "at odds");
+  ExpectRefused(Tokenizer::Load(folder(), {.pattern = "lama3"}).status(), "llama3");
+  EXPECT_EQ(Tokenizer::Load(Path("tokeniser.json")).status().code(), absl::StatusCode::kNotFound);
 }
 
 TEST_F(TokenizerLoad, NeighboursNameBosAndEos) {
   Write("tokenizer.json", File({{"added_tokens", R"([{"id":29,"content":"<a>","special":true},
                                                      {"id":30,"content":"<b>","special":true}])"}}));
-  EXPECT_FALSE(Tokenizer::Load(folder_)->bos_id().has_value());
+  EXPECT_FALSE(Tokenizer::Load(folder())->bos_id().has_value());
   Write("config.json", R"({"bos_token_id": 29, "eos_token_id": [30, 29]})");
-  EXPECT_EQ(Tokenizer::Load(folder_)->bos_id(), 29);
-  EXPECT_EQ(Tokenizer::Load(folder_)->eos_id(), 30);
+  EXPECT_EQ(Tokenizer::Load(folder())->bos_id(), 29);
+  EXPECT_EQ(Tokenizer::Load(folder())->eos_id(), 30);
   Write("tokenizer_config.json", R"({"bos_token": {"content": "<b>"}, "eos_token": "<a>", "add_bos_token": true})");
-  EXPECT_EQ(Tokenizer::Load(folder_)->bos_id(), 30);
-  EXPECT_EQ(Tokenizer::Load(folder_)->eos_id(), 29);
-  EXPECT_TRUE(Tokenizer::Load(folder_)->adds_bos());
+  EXPECT_EQ(Tokenizer::Load(folder())->bos_id(), 30);
+  EXPECT_EQ(Tokenizer::Load(folder())->eos_id(), 29);
+  EXPECT_TRUE(Tokenizer::Load(folder())->adds_bos());
   Write("config.json", R"({"bos_token_id": 99999999999, "eos_token_id": "x"})");
   Write("tokenizer_config.json", R"({"bos_token": 5, "eos_token": {"content": 6}, "add_bos_token": "yes"})");
-  EXPECT_FALSE(Tokenizer::Load(folder_)->bos_id().has_value());
-  EXPECT_FALSE(Tokenizer::Load(folder_)->adds_bos());
+  EXPECT_FALSE(Tokenizer::Load(folder())->bos_id().has_value());
+  EXPECT_FALSE(Tokenizer::Load(folder())->adds_bos());
   Write("tokenizer_config.json", "[]");
-  EXPECT_FALSE(Tokenizer::Load(folder_).ok());
+  EXPECT_FALSE(Tokenizer::Load(folder()).ok());
 }
 
 // a, b, c, space, "bc", "ab", "abc", "cba"; no two tokens make the last.
@@ -273,7 +263,7 @@ constexpr char kRanks[] = "YQ== 0\nYg== 1\nYw== 2\nIA== 3\nYmM= 4\nYWI= 5\nYWJj 
 
 TEST_F(TokenizerLoad, TiktokenRanks) {
   Write("ranks", kRanks);
-  const std::string path = JoinPath(folder_, "ranks");
+  const std::string path = Path("ranks");
   ExpectRefused(Tokenizer::Load(path).status(), "--pattern");
   ExpectRefused(Tokenizer::Load(path, {.pattern = "gtp2"}).status(), "gpt2");
   const auto tokenizer = Tokenizer::Load(path, {.pattern = "gpt2"});
@@ -306,7 +296,7 @@ TEST_F(TokenizerLoad, MalformedRanks) {
   };
   for (const auto& [bytes, why] : files) {
     Write("ranks", bytes);
-    ExpectRefused(Tokenizer::Load(JoinPath(folder_, "ranks"), {.pattern = "gpt2"}).status(), why.c_str());
+    ExpectRefused(Tokenizer::Load(Path("ranks"), {.pattern = "gpt2"}).status(), why.c_str());
   }
 }
 
@@ -321,7 +311,7 @@ TEST_F(TokenizerLoad, OtherFormatsAreRefusedByName) {
   };
   for (const auto& [bytes, why] : files) {
     Write("ranks", bytes);
-    ExpectRefused(Tokenizer::Load(JoinPath(folder_, "ranks")).status(), why.c_str());
+    ExpectRefused(Tokenizer::Load(Path("ranks")).status(), why.c_str());
   }
 }
 

@@ -21,6 +21,8 @@ constexpr PerIsa<decltype(ref::AttendMerge)> kMerge = {nullptr, avx2::AttendMerg
 constexpr PerIsa<decltype(ref::AttentionBackward)> kBackward = {ref::AttentionBackward, avx2::AttentionBackward,
                                                                 avx512::AttentionBackward};
 
+static_assert(kKeyBlock == kAttentionBlock);
+
 // Multiply-adds that are worth a thread of their own, and floats to copy that are.
 constexpr int64_t kGrain = 256 * 1024;
 constexpr int64_t kCopyGrain = 16 * 1024;

@@ -30,17 +30,18 @@ KvBlocks MakeKvBlocks(int64_t blocks, int64_t kv_heads, int64_t head_dim);
 
 // Which rows of N belong to which sequence, and where its earlier keys are.
 struct AttentionLayout {
-  std::span<const int32_t>
-      starts;                     // [S+1]: sequence s owns rows [starts[s], starts[s+1]); starts[0] = 0, starts[S] = N
-  std::span<const int32_t> past;  // [S]: keys already in the cache before its first row; empty without a cache
-  // With a cache: sequence s's block ids are block_ids[block_starts[s] ...], enough for past[s] + its rows.
-  std::span<const int32_t> block_starts;  // [S+1]
+  // [S+1]: sequence s owns rows [starts[s], starts[s+1]); starts[0] = 0, starts[S] = N.
+  std::span<const int32_t> starts;
+  // [S]: keys that are in the cache before its first row; empty without a cache.
+  std::span<const int32_t> past;
+  // [S+1], with a cache: sequence s's block ids are block_ids[block_starts[s] ...], enough for past[s] + its rows.
+  std::span<const int32_t> block_starts;
   std::span<const int32_t> block_ids;
 };
 
 struct AttentionResult {
   Tensor out;  // f32 [N, H, D], contiguous
-  Tensor lse;  // f32 [N, H]: log-sum-exp of the scaled scores, for the backward pass; undefined with a cache
+  Tensor lse;  // f32 [N, H]: log-sum-exp of the scaled scores, for the backward pass
 };
 
 // q: f32 [N, H, D]; k, v: f32 [N, Hkv, D], contiguous in D (rows may be slices of a wider QKV row); H a multiple of

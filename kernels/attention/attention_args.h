@@ -12,6 +12,9 @@
 
 namespace quern {
 
+// Keys of one block.
+inline constexpr int64_t kAttentionBlock = 64;
+
 struct AttentionArgs {
   const float* q;           // [N, H, D], strides below, contiguous in D
   int64_t q_token, q_head;  // in elements
@@ -40,7 +43,7 @@ struct AttentionItem {
 inline constexpr int64_t kAttendTile = 24;
 inline constexpr int64_t kAttendStats = 32;
 [[maybe_unused]] static constexpr int64_t AttendScratch(int64_t dim) {
-  return kAttendTile * (3 * ((dim + 15) / 16 * 16) + 64) + 4 * kAttendStats;
+  return kAttendTile * (3 * ((dim + 15) / 16 * 16) + kAttentionBlock) + 4 * kAttendStats;
 }
 // What AttendSpan leaves of one block: the weighted sums of values, the maxima and the sums of the tile's rows.
 [[maybe_unused]] static constexpr int64_t AttendPartial(int64_t rows, int64_t dim) {
@@ -50,8 +53,8 @@ inline constexpr int64_t kAttendStats = 32;
 inline constexpr int64_t kAttentionBackwardTile = 64;
 [[maybe_unused]] static constexpr int64_t AttentionBackwardScratch(int64_t rows, int64_t dim) {
   const int64_t padded = (dim + 15) / 16 * 16;
-  return 2 * ((rows + 15) / 16 * 16) + (rows + 2 * kAttentionBackwardTile + 4 * 64) * padded +
-         2 * kAttentionBackwardTile * 64;
+  return 2 * ((rows + 15) / 16 * 16) + (rows + 2 * kAttentionBackwardTile + 4 * kAttentionBlock) * padded +
+         2 * kAttentionBackwardTile * kAttentionBlock;
 }
 
 struct AttentionBackwardArgs {

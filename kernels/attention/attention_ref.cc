@@ -9,7 +9,7 @@ namespace quern {
 namespace ref {
 namespace {
 
-constexpr int64_t kBlock = 64;
+constexpr int64_t kBlock = kAttentionBlock;
 
 double Dot(const float* a, const float* b, int64_t n, int64_t b_stride) {
   double sum = 0;

@@ -3,14 +3,16 @@
 #ifndef QUERN_KERNELS_ATTENTION_ATTENTION_TILE_H_
 #define QUERN_KERNELS_ATTENTION_ATTENTION_TILE_H_
 
+#include "kernels/attention/attention_args.h"
 #include "kernels/simd.h"
+#include "kernels/simd_math.h"
 
 namespace quern {
 namespace QUERN_ISA {
 namespace {
 
-inline constexpr int64_t kBlock = 64;  // keys
-inline constexpr int kGroup = 6;       // rows of one product tile: as many as leave the accumulators in registers
+inline constexpr int64_t kBlock = kAttentionBlock;
+inline constexpr int kGroup = 6;  // rows of one product tile: as many as leave the accumulators in registers
 inline constexpr float kLog2E = 1.44269504f;
 inline constexpr float kLn2 = 0.693147181f;
 inline constexpr float kLowest = -3.40282347e38f;
@@ -176,32 +178,11 @@ QUERN_INLINE F32x16 Exp2(F32x16 x) {
   return Select(x < Broadcast(-126.0f), Zero(), p * Pow2(n));
 }
 
-// Splits x >= 2^-126 into 2^exponent * mantissa, mantissa in [sqrt(1/2), sqrt(2)).
-QUERN_INLINE void SplitExponent(F32x16 x, F32x16* exponent, F32x16* mantissa) {
-  constexpr int kSqrtHalf = 0x3F3504F3;
-#ifdef QUERN_AVX512
-  __m512i bits = _mm512_castps_si512(x.v);
-  __m512i e = _mm512_srai_epi32(_mm512_sub_epi32(bits, _mm512_set1_epi32(kSqrtHalf)), 23);
-  exponent->v = _mm512_cvtepi32_ps(e);
-  mantissa->v = _mm512_castsi512_ps(_mm512_sub_epi32(bits, _mm512_slli_epi32(e, 23)));
-#else
-  auto half = [](__m256 in, __m256 * out_exponent, __m256 * out_mantissa) __attribute__((always_inline)) {
-    __m256i bits = _mm256_castps_si256(in);
-    __m256i e = _mm256_srai_epi32(_mm256_sub_epi32(bits, _mm256_set1_epi32(kSqrtHalf)), 23);
-    *out_exponent = _mm256_cvtepi32_ps(e);
-    *out_mantissa = _mm256_castsi256_ps(_mm256_sub_epi32(bits, _mm256_slli_epi32(e, 23)));
-  };
-  half(x.lo, &exponent->lo, &mantissa->lo);
-  half(x.hi, &exponent->hi, &mantissa->hi);
-#endif
-}
-
 // ln(2^m * x) for finite x > 0, the sum of a softmax over its maximum. NaN for NaN. The polynomial is Cephes's
 // (Moshier, logf).
 QUERN_INLINE F32x16 LogSumExp(F32x16 m, F32x16 x) {
-  F32x16 exponent, mantissa;
-  SplitExponent(x, &exponent, &mantissa);
-  F32x16 f = mantissa - Broadcast(1.0f), square = f * f;
+  const SplitFloat split = Split(x);
+  F32x16 f = split.mantissa - Broadcast(1.0f), square = f * f;
   F32x16 p = Broadcast(7.0376836e-2f);
   p = Fma(p, f, Broadcast(-1.1514610e-1f));
   p = Fma(p, f, Broadcast(1.1676998e-1f));
@@ -212,7 +193,7 @@ QUERN_INLINE F32x16 LogSumExp(F32x16 m, F32x16 x) {
   p = Fma(p, f, Broadcast(-2.4999994e-1f));
   p = Fma(p, f, Broadcast(3.3333331e-1f));
   F32x16 log = Fma(p * f, square, Fma(square, Broadcast(-0.5f), f));
-  return Select(IsNan(x), x, Fma(m + exponent, Broadcast(kLn2), log));
+  return Select(IsNan(x), x, Fma(m + split.exponent, Broadcast(kLn2), log));
 }
 
 // Eight rows of eight floats, transposed: to[i * to_row + j] = from[j * from_row + i].

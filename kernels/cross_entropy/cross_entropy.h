@@ -18,7 +18,7 @@ inline constexpr int32_t kIgnoreTarget = -100;
 // here). Returns the losses, f32 [N].
 Tensor CrossEntropy(const Tensor& logits, const Tensor& targets);
 
-// The same, and overwrites `logits` with dlogits * scale: one pass to find max and sum, one to write, nothing else
+// The same, and overwrites `logits` with dlogits, a row at a time while it is in the processor's cache; nothing else is
 // stored.
 Tensor CrossEntropyInPlace(Tensor& logits, const Tensor& targets, float scale);
 

@@ -7,14 +7,6 @@ namespace quern {
 namespace QUERN_ISA {
 namespace {
 
-QUERN_INLINE F32x16 Lowest() { return Broadcast(-__builtin_inff()); }
-
-QUERN_INLINE F32x16 RowMax(const float* x, int64_t cols) {
-  F32x16 max = Lowest();
-  ForEachVector(0, cols, [&](int64_t c, auto lanes) { max = Max(max, Load(x + c, lanes, Lowest())); });
-  return Broadcast(ReduceMax(max));
-}
-
 QUERN_INLINE float Loss(float sum, float target, float max) { return FirstLane(Log(Broadcast(sum))) - (target - max); }
 
 QUERN_INLINE float LossOfRow(const float* x, int64_t cols, int32_t target) {

@@ -1,4 +1,4 @@
-// The words of base/rng.h, sixteen groups at a time: integers, so the same on every instruction set. For *_cpu.cc units
+// The words of base/rng.h, eight groups at a time with AVX-512, four with AVX2: integers, so the same on every instruction set. For *_cpu.cc units
 // only.
 #ifndef QUERN_KERNELS_ELEMENTWISE_ELEMENTWISE_PHILOX_H_
 #define QUERN_KERNELS_ELEMENTWISE_ELEMENTWISE_PHILOX_H_

@@ -19,7 +19,11 @@ struct LayerNormResult {
 // x: f32 [..., C], contiguous; weight: f32 [C]; bias: f32 [C] or undefined (none); eps >= 0.
 LayerNormResult LayerNorm(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps);
 
-// Slots as in RmsNormBackward; dbias is ignored where there is no bias.
+// With xhat = (x - mean) * rstd and g = dy * weight:
+//   dx = rstd * (g - mean_c(g) - xhat * mean_c(g * xhat)),   dweight[c] = sum_n dy[n,c] * xhat[n,c],
+//   dbias[c] = sum_n dy[n,c]
+// dy: f32, shape of x. Rows are summed in chunks of 64, chunks in ascending order, at any thread count. Where there is
+// no bias, nobody wants dbias.
 void LayerNormBackward(const Tensor& dy, const Tensor& x, const Tensor& weight, const Tensor& mean, const Tensor& rstd,
                        Slot& dx, Slot& dweight, Slot& dbias);
 

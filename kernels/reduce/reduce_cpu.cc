@@ -35,7 +35,7 @@ QUERN_INLINE uint32_t EqualLanes(F32x16 a, F32x16 b) {
 }
 
 QUERN_INLINE int32_t ArgMaxRow(const float* x, int64_t cols) {
-  const F32x16 lowest = Broadcast(-__builtin_inff());
+  const F32x16 lowest = Lowest();
   F32x16 max = lowest;
   // NaN in the first operand gives way to the second.
   ForEachVector(0, cols, [&](int64_t c, auto lanes) { max = Max(Load(x + c, lanes, lowest), max); });
@@ -65,7 +65,7 @@ void SumChunks(const ReduceArgs& args, int64_t begin, int64_t end) {
 }
 
 void MaxChunks(const ReduceArgs& args, int64_t begin, int64_t end) {
-  const F32x16 lowest = Broadcast(-__builtin_inff());
+  const F32x16 lowest = Lowest();
   for (int64_t chunk = begin; chunk < end; ++chunk) {
     F32x16 max = lowest, nan = Zero();
     ForEachVector(chunk * kReduceChunk, ChunkEnd(args, chunk), [&](int64_t i, auto lanes) {

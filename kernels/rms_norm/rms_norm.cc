@@ -9,8 +9,8 @@ namespace quern {
 namespace {
 
 constexpr PerIsa<decltype(ref::RmsNormRows)> kForward = {ref::RmsNormRows, avx2::RmsNormRows, avx512::RmsNormRows};
-constexpr PerIsa<decltype(ref::RmsNormBackwardRows)> kBackwardRows = {ref::RmsNormBackwardRows, avx2::RmsNormBackwardRows,
-                                                                      avx512::RmsNormBackwardRows};
+constexpr PerIsa<decltype(ref::RmsNormBackwardRows)> kBackwardRows = {
+    ref::RmsNormBackwardRows, avx2::RmsNormBackwardRows, avx512::RmsNormBackwardRows};
 constexpr PerIsa<decltype(ref::RmsNormBackwardColumns)> kBackwardColumns = {
     ref::RmsNormBackwardColumns, avx2::RmsNormBackwardColumns, avx512::RmsNormBackwardColumns};
 
@@ -18,7 +18,8 @@ constexpr PerIsa<decltype(ref::RmsNormBackwardColumns)> kBackwardColumns = {
 constexpr int64_t kGrain = 16 * 1024;
 
 void CheckInputs(const char* op, const Tensor& x, const Tensor& weight) {
-  CHECK(x.dtype() == DType::kF32 && weight.dtype() == DType::kF32) << op << ": takes f32; got x=" << x << ", weight=" << weight;
+  CHECK(x.defined() && weight.defined() && x.dtype() == DType::kF32 && weight.dtype() == DType::kF32)
+      << op << ": takes f32; got x=" << x << ", weight=" << weight;
   CHECK(x.rank() >= 1 && x.contiguous()) << op << ": x is contiguous [..., C]; got x=" << x;
   CHECK(weight.rank() == 1 && weight.contiguous() && weight.dim(0) == x.dim(-1))
       << op << ": weight is [C]; got x=" << x << ", weight=" << weight;
@@ -30,10 +31,16 @@ void CheckInputs(const char* op, const Tensor& x, const Tensor& weight) {
 RmsNormResult RmsNorm(const Tensor& x, const Tensor& weight, float eps) {
   CheckInputs("RmsNorm", x, weight);
   int64_t cols = x.dim(-1), rows = cols > 0 ? x.elements() / cols : 0;
-  RmsNormResult result{Tensor::Empty(x.shape(), DType::kF32, x.device()), Tensor::Empty({rows}, DType::kF32, x.device())};
+  RmsNormResult result{Tensor::Empty(x.shape(), DType::kF32, x.device()),
+                       Tensor::Empty({rows}, DType::kF32, x.device())};
   if (rows == 0) return result;
-  RmsNormArgs args{x.data<float>(),    weight.data<float>(), result.y.mutable_data<float>(), result.rstd.mutable_data<float>(),
-                   rows, cols, eps};
+  RmsNormArgs args{x.data<float>(),
+                   weight.data<float>(),
+                   result.y.mutable_data<float>(),
+                   result.rstd.mutable_data<float>(),
+                   rows,
+                   cols,
+                   eps};
   if (!x.device().is_cpu()) {
     if constexpr (kBuiltWithCuda) cuda::RmsNorm(args);
     return result;
@@ -43,12 +50,14 @@ RmsNormResult RmsNorm(const Tensor& x, const Tensor& weight, float eps) {
   return result;
 }
 
-void RmsNormBackward(const Tensor& dy, const Tensor& x, const Tensor& weight, const Tensor& rstd, Slot& dx, Slot& dweight) {
+void RmsNormBackward(const Tensor& dy, const Tensor& x, const Tensor& weight, const Tensor& rstd, Slot& dx,
+                     Slot& dweight) {
   CheckInputs("RmsNormBackward", x, weight);
   CHECK(dy.shape() == x.shape() && dy.dtype() == DType::kF32 && dy.contiguous())
       << "RmsNormBackward: dy is like x; got dy=" << dy << ", x=" << x;
   int64_t cols = x.dim(-1), rows = cols > 0 ? x.elements() / cols : 0;
-  CHECK_EQ(rstd.elements(), rows) << "RmsNormBackward: rstd is the forward pass's [rows]; got rstd=" << rstd << ", x=" << x;
+  CHECK_EQ(rstd.elements(), rows) << "RmsNormBackward: rstd is the forward pass's [rows]; got rstd=" << rstd
+                                  << ", x=" << x;
   RmsNormBackwardArgs args{};
   args.dy = dy.data<float>();
   args.x = x.data<float>();
@@ -57,10 +66,14 @@ void RmsNormBackward(const Tensor& dy, const Tensor& x, const Tensor& weight, co
   args.rows = rows;
   args.cols = cols;
   if (dx.wanted()) {
+    CHECK(dx.destination().shape() == x.shape() && dx.destination().contiguous())
+        << "RmsNormBackward: dx is like x; got dx=" << dx.destination() << ", x=" << x;
     args.dx = dx.destination().mutable_data<float>();
     args.add_dx = dx.accumulate();
   }
   if (dweight.wanted()) {
+    CHECK(dweight.destination().shape() == weight.shape() && dweight.destination().contiguous())
+        << "RmsNormBackward: dweight is like weight; got dweight=" << dweight.destination() << ", weight=" << weight;
     args.dweight = dweight.destination().mutable_data<float>();
     args.add_dweight = dweight.accumulate();
   }
@@ -76,9 +89,8 @@ void RmsNormBackward(const Tensor& dy, const Tensor& x, const Tensor& weight, co
     auto* backward = kBackwardColumns.Pick();
     // Whole vectors of columns, so that the cut falls where the kernel's tiles fall.
     int64_t tiles = (cols + 15) / 16;
-    ParallelFor(tiles, kGrain / (16 * (rows + 1)) + 1, [&](int64_t begin, int64_t end) {
-      backward(args, begin * 16, end * 16 < cols ? end * 16 : cols);
-    });
+    ParallelFor(tiles, kGrain / (16 * (rows + 1)) + 1,
+                [&](int64_t begin, int64_t end) { backward(args, begin * 16, end * 16 < cols ? end * 16 : cols); });
   }
 }
 

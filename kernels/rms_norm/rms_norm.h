@@ -20,7 +20,8 @@ RmsNormResult RmsNorm(const Tensor& x, const Tensor& weight, float eps);
 // With xhat = x * rstd and g = dy * weight:
 //   dx = rstd * (g - xhat * mean_c(g * xhat)),   dweight[c] = sum_n dy[n,c] * xhat[n,c]
 // dy: f32, shape of x. Rows are summed in chunks of 64, chunks in ascending order, at any thread count.
-void RmsNormBackward(const Tensor& dy, const Tensor& x, const Tensor& weight, const Tensor& rstd, Slot& dx, Slot& dweight);
+void RmsNormBackward(const Tensor& dy, const Tensor& x, const Tensor& weight, const Tensor& rstd, Slot& dx,
+                     Slot& dweight);
 
 }  // namespace quern
 

@@ -1,50 +1,63 @@
 #include "kernels/rms_norm/rms_norm.h"
 
-#include <eigen3/Eigen/Core>
+#include <utility>
 
 #include "kernels/benchmark.h"
+#include "kernels/benchmark_eigen.h"
 #include "kernels/testing.h"
 
 namespace quern {
 namespace {
 
-using Matrix = Eigen::Map<Eigen::Array<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>;
+std::string Text(int64_t rows, int64_t cols) { return std::to_string(rows) + "x" + std::to_string(cols); }
 
 BenchmarkCase Forward(int64_t rows, int64_t cols) {
-  Tensor x = RandomTensor({rows, cols}, 1), weight = RandomTensor({cols}, 2),
-         y = Tensor::Empty({rows, cols}, DType::kF32);
   BenchmarkCase c;
-  c.name = "forward " + std::to_string(rows) + "x" + std::to_string(cols);
+  c.name = "forward " + Text(rows, cols);
   c.bytes = 8.0 * static_cast<double>(rows * cols);
-  c.run = [=] { RmsNorm(x, weight, 1e-5f); };
-  c.opponents.emplace_back("eigen", [=]() mutable {
-    Matrix xs(const_cast<float*>(x.data<float>()), rows, cols), ys(y.mutable_data<float>(), rows, cols);
-    Eigen::Map<Eigen::Array<float, 1, Eigen::Dynamic>> w(const_cast<float*>(weight.data<float>()), cols);
-    for (int64_t n = 0; n < rows; ++n) ys.row(n) = xs.row(n) * w / std::sqrt(xs.row(n).square().mean() + 1e-5f);
-  });
+  c.written = c.bytes / 2;
+  c.footprint = c.bytes * 1.5;
+  c.prepare = [=](BenchmarkCase& self) {
+    Tensor x = RandomTensor({rows, cols}, 1), weight = RandomTensor({cols}, 2),
+           y = Tensor::Empty({rows, cols}, DType::kF32);
+    self.run = [=] { RmsNorm(x, weight, 1e-5f); };
+    EigenArgs args{};
+    args.a = x.data<float>();
+    args.row = weight.data<float>();
+    args.y = y.mutable_data<float>();
+    args.cols = cols;
+    self.opponents = {EigenOpponent(EigenOp::kRmsNorm, args, rows, {x, weight, y})};
+  };
   return c;
 }
 
 BenchmarkCase Backward(int64_t rows, int64_t cols) {
-  Tensor x = RandomTensor({rows, cols}, 1), weight = RandomTensor({cols}, 2), dy = RandomTensor({rows, cols}, 3);
-  Tensor rstd = RmsNorm(x, weight, 1e-5f).rstd, dx = Tensor::Empty({rows, cols}, DType::kF32),
-         dw = Tensor::Empty({cols}, DType::kF32);
   BenchmarkCase c;
-  c.name = "backward " + std::to_string(rows) + "x" + std::to_string(cols);
+  c.name = "backward " + Text(rows, cols);
   c.bytes = 12.0 * static_cast<double>(rows * cols);
-  c.run = [=] {
-    Slot to_dx(dx), to_dw(dw);
-    RmsNormBackward(dy, x, weight, rstd, to_dx, to_dw);
+  c.written = c.bytes / 3;
+  c.prepare = [=](BenchmarkCase& self) {
+    Tensor x = RandomTensor({rows, cols}, 1), weight = RandomTensor({cols}, 2), dy = RandomTensor({rows, cols}, 3);
+    Tensor rstd = RmsNorm(x, weight, 1e-5f).rstd, dx = Tensor::Empty({rows, cols}, DType::kF32),
+           dweight = Tensor::Empty({cols}, DType::kF32);
+    self.run = [=] {
+      Slot to_dx(dx), to_dweight(dweight);
+      RmsNormBackward(dy, x, weight, rstd, to_dx, to_dweight);
+    };
   };
   return c;
+}
+
+std::vector<BenchmarkCase> Cases() {
+  std::vector<BenchmarkCase> cases;
+  for (auto [rows, cols] : {std::pair<int64_t, int64_t>{256, 768}, {2048, 2048}}) {
+    cases.push_back(Forward(rows, cols));
+    cases.push_back(Backward(rows, cols));
+  }
+  return cases;
 }
 
 }  // namespace
 }  // namespace quern
 
-int main(int argc, char** argv) {
-  return quern::BenchmarkMain(argc, argv, "rms_norm", [] {
-    return std::vector<quern::BenchmarkCase>{quern::Forward(256, 768), quern::Forward(2048, 2048),
-                                             quern::Backward(256, 768), quern::Backward(2048, 2048)};
-  });
-}
+int main(int argc, char** argv) { return quern::BenchmarkMain(argc, argv, "rms_norm", quern::Cases); }

@@ -1,4 +1,5 @@
-// One block of 256 threads a row; sums go through a fixed tree (warp shuffles, then one warp), so every run gives the same bits.
+// One block of 256 threads a row; sums go through a fixed tree (warp shuffles, then one warp), so every run gives the
+// same bits.
 #include <cuda_runtime.h>
 
 #include <cstdio>
@@ -31,7 +32,8 @@ __global__ void __launch_bounds__(kThreads) ForwardKernel(RmsNormArgs args) {
   for (int64_t c = threadIdx.x; c < args.cols; c += kThreads) squares = fmaf(x[c], x[c], squares);
   const float rstd = 1.0f / sqrtf(BlockSum(squares) / static_cast<float>(args.cols) + args.eps);
   if (threadIdx.x == 0) args.rstd[row] = rstd;
-  for (int64_t c = threadIdx.x; c < args.cols; c += kThreads) args.y[row * args.cols + c] = x[c] * rstd * args.weight[c];
+  for (int64_t c = threadIdx.x; c < args.cols; c += kThreads)
+    args.y[row * args.cols + c] = x[c] * rstd * args.weight[c];
 }
 
 __global__ void __launch_bounds__(kThreads) BackwardRowsKernel(RmsNormBackwardArgs args) {
@@ -56,7 +58,8 @@ __global__ void __launch_bounds__(kThreads) BackwardColumnsKernel(RmsNormBackwar
   for (int64_t chunk = 0; chunk < args.rows; chunk += kRmsNormRowChunk) {
     const int64_t last = min(chunk + kRmsNormRowChunk, args.rows);
     float sum = 0;
-    for (int64_t n = chunk; n < last; ++n) sum = fmaf(args.dy[n * args.cols + c], args.x[n * args.cols + c] * args.rstd[n], sum);
+    for (int64_t n = chunk; n < last; ++n)
+      sum = fmaf(args.dy[n * args.cols + c], args.x[n * args.cols + c] * args.rstd[n], sum);
     total += sum;
   }
   args.dweight[c] = args.add_dweight ? args.dweight[c] + total : total;

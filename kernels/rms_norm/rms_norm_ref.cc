@@ -13,7 +13,8 @@ void RmsNormRows(const RmsNormArgs& args, int64_t begin, int64_t end) {
     for (int64_t c = 0; c < args.cols; ++c) squares += double{x[c]} * x[c];
     double rstd = 1.0 / std::sqrt(squares / static_cast<double>(args.cols) + args.eps);
     args.rstd[n] = static_cast<float>(rstd);
-    for (int64_t c = 0; c < args.cols; ++c) args.y[n * args.cols + c] = static_cast<float>(x[c] * rstd * args.weight[c]);
+    for (int64_t c = 0; c < args.cols; ++c)
+      args.y[n * args.cols + c] = static_cast<float>(x[c] * rstd * args.weight[c]);
   }
 }
 
@@ -34,7 +35,8 @@ void RmsNormBackwardRows(const RmsNormBackwardArgs& args, int64_t begin, int64_t
 void RmsNormBackwardColumns(const RmsNormBackwardArgs& args, int64_t begin, int64_t end) {
   for (int64_t c = begin; c < end; ++c) {
     double sum = 0;
-    for (int64_t n = 0; n < args.rows; ++n) sum += double{args.dy[n * args.cols + c]} * args.x[n * args.cols + c] * args.rstd[n];
+    for (int64_t n = 0; n < args.rows; ++n)
+      sum += double{args.dy[n * args.cols + c]} * args.x[n * args.cols + c] * args.rstd[n];
     args.dweight[c] = static_cast<float>(args.add_dweight ? args.dweight[c] + sum : sum);
   }
 }

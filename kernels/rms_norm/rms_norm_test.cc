@@ -1,6 +1,7 @@
 #include "kernels/rms_norm/rms_norm.h"
 
-#include <optional>
+#include <utility>
+#include <vector>
 
 #include "gtest/gtest.h"
 #include "kernels/testing.h"
@@ -24,21 +25,20 @@ class RmsNormSizes : public testing::TestWithParam<std::pair<int64_t, int64_t>> 
 TEST_P(RmsNormSizes, EveryInstructionSetAgreesWithTheReference) {
   auto [rows, cols] = GetParam();
   Tensor x = RandomTensor({rows, cols}, 1, 3.0f), weight = RandomTensor({cols}, 2), dy = RandomTensor({rows, cols}, 3);
-  SetIsa(Isa::kReference);
-  Everything want = RunBoth(x, weight, dy);
-  std::optional<Everything> simd;
-  ForEachIsa([&](Isa isa) {
-    Everything got = RunBoth(x, weight, dy);
-    EXPECT_TRUE(AllClose(got.y, want.y, 2e-6, 1e-6));
-    EXPECT_TRUE(AllClose(got.rstd, want.rstd, 2e-6, 0));
-    EXPECT_TRUE(AllClose(got.dx, want.dx, 1e-5, 1e-5));
-    EXPECT_TRUE(AllClose(got.dweight, want.dweight, 1e-5, 1e-5));
-    if (isa == Isa::kReference) return;
-    if (!simd) simd = got;
-    EXPECT_TRUE(SameBits(got.y, simd->y));
-    EXPECT_TRUE(SameBits(got.dx, simd->dx));
-    EXPECT_TRUE(SameBits(got.dweight, simd->dweight));
-  });
+  ExpectIsasAgree(
+      [&] {
+        RmsNormResult forward = RmsNorm(x, weight, 1e-5f);
+        return std::vector<Tensor>{forward.y, forward.rstd};
+      },
+      2e-6, 1e-6);
+  Tensor rstd = RmsNorm(x, weight, 1e-5f).rstd;
+  ExpectIsasAgree(
+      [&] {
+        Slot dx(Poisoned(x.shape())), dweight(Poisoned(weight.shape()));
+        RmsNormBackward(dy, x, weight, rstd, dx, dweight);
+        return std::vector<Tensor>{dx.destination(), dweight.destination()};
+      },
+      1e-5, 1e-5);
 }
 
 INSTANTIATE_TEST_SUITE_P(Odd, RmsNormSizes,
@@ -105,6 +105,11 @@ TEST(RmsNormTest, CudaAgreesWithTheReference) {
 TEST(RmsNormTest, NamesWhatDoesNotFit) {
   EXPECT_DEATH(RmsNorm(RandomTensor({2, 8}, 1), RandomTensor({7}, 1), 1e-5f),
                "weight is \\[C\\]; got x=f32\\[2,8\\]@cpu, weight=f32\\[7\\]@cpu");
+  Tensor x = RandomTensor({2, 8}, 1), weight = RandomTensor({8}, 2), rstd = RandomTensor({2}, 3);
+  Slot short_dx(Poisoned({2, 7})), short_dweight(Poisoned({7})), nobody;
+  EXPECT_DEATH(RmsNormBackward(x, x, weight, rstd, short_dx, nobody), "dx is like x; got dx=f32\\[2,7\\]@cpu");
+  EXPECT_DEATH(RmsNormBackward(x, x, weight, rstd, nobody, short_dweight),
+               "dweight is like weight; got dweight=f32\\[7\\]@cpu, weight=f32\\[8\\]@cpu");
 }
 
 }  // namespace

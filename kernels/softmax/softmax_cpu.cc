@@ -5,17 +5,6 @@
 
 namespace quern {
 namespace QUERN_ISA {
-namespace {
-
-QUERN_INLINE F32x16 Lowest() { return Broadcast(-__builtin_inff()); }
-
-QUERN_INLINE F32x16 RowMax(const float* x, int64_t cols) {
-  F32x16 max = Lowest();
-  ForEachVector(0, cols, [&](int64_t c, auto lanes) { max = Max(max, Load(x + c, lanes, Lowest())); });
-  return Broadcast(ReduceMax(max));
-}
-
-}  // namespace
 
 void SoftmaxRows(const SoftmaxArgs& args, int64_t begin, int64_t end) {
   for (int64_t n = begin; n < end; ++n) {

@@ -2,42 +2,27 @@
 #include "nn/import/llama2c.h"
 
 #include <cmath>
-#include <cstdlib>
-#include <cstring>
 #include <vector>
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/testing.h"
 #include "gtest/gtest.h"
 #include "nn/decode/decoder.h"
 #include "nn/score/score.h"
+#include "tensor/io/llama2c_testing.h"
 
 namespace quern {
 namespace {
 
 using Ids = std::vector<int32_t>;
 
-std::string Bytes(const std::vector<int32_t>& values) {
-  std::string bytes(4 * values.size(), '\0');
-  std::memcpy(bytes.data(), values.data(), bytes.size());
-  return bytes;
-}
-
-std::string Floats(int64_t count) {
-  std::string bytes;
-  for (int64_t i = 0; i < count; ++i) {
-    const float value = static_cast<float>(i);
-    bytes.append(reinterpret_cast<const char*>(&value), 4);
-  }
-  return bytes;
-}
-
 // dim 8, two layers of 2 heads of 4 and one of keys; the weights are 0, 1, 2, ... in the order of the file.
 std::unique_ptr<LanguageModel> ImportSmall(bool own_head) {
   const int32_t vocab = own_head ? -5 : 5;
   const std::string path = JoinPath(testing::TempDir(), "small.bin");
   const int64_t floats = 40 + 16 + 128 + 64 + 64 + 128 + 16 + 2 * 48 * 3 + 8 + 12 + (own_head ? 40 : 0);
-  EXPECT_TRUE(WriteFileAtomic(path, Bytes({8, 6, 2, 2, 1, vocab, 3}) + Floats(floats)).ok());
+  EXPECT_TRUE(WriteFileAtomic(path, Llama2cHeader0({8, 6, 2, 2, 1, vocab, 3}) + CountingFloats(floats)).ok());
   auto model = ImportLlama2c(path);
   EXPECT_TRUE(model.ok()) << model.status();
   return model.ok() ? *std::move(model) : nullptr;
@@ -85,9 +70,8 @@ TEST(ImportLlama2c, AHeadOfItsOwn) {
 TEST(ImportLlama2c, SizesThatNoModelHasAreRefused) {
   const std::string path = JoinPath(testing::TempDir(), "deep.bin");
   const int32_t layers = 4097;
-  std::string head = Bytes({0x616b3432, 1, 2, 1, layers, 1, 1, 1, 8}) + '\1';
-  head.resize(256, '\0');
-  ASSERT_TRUE(WriteFileAtomic(path, head + Floats(2 + 2 + layers * (2 + 2 + 16 + 6))).ok());
+  const std::string head = Llama2cHeader1({2, 1, layers, 1, 1, 1, 8}, /*shared=*/true);
+  ASSERT_TRUE(WriteFileAtomic(path, head + CountingFloats(2 + 2 + layers * (2 + 2 + 16 + 6))).ok());
   const absl::Status status = ImportLlama2c(path).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
   EXPECT_NE(status.message().find("deep.bin: model config: num_hidden_layers"), absl::string_view::npos) << status;
@@ -96,12 +80,11 @@ TEST(ImportLlama2c, SizesThatNoModelHasAreRefused) {
 class Stories260K : public testing::Test {
  protected:
   void SetUp() override {
-    const char* fixtures = std::getenv("QUERN_FIXTURES");
-    if (fixtures == nullptr || *fixtures == 0) GTEST_SKIP() << "QUERN_FIXTURES names no folder of reference data";
-    auto model = ImportLlama2c(JoinPath(fixtures, "weights/stories260K.bin"));
+    if (FixturesFolder().empty()) GTEST_SKIP() << kNoFixtures;
+    auto model = ImportLlama2c(JoinPath(FixturesFolder(), "weights/stories260K.bin"));
     ASSERT_TRUE(model.ok()) << model.status();
     model_ = *std::move(model);
-    reference_ = *ReadJsonFile(JoinPath(fixtures, "weights/stories260K.reference.json"));
+    reference_ = *ReadJsonFile(JoinPath(FixturesFolder(), "weights/stories260K.reference.json"));
   }
 
   std::unique_ptr<LanguageModel> model_;

@@ -35,12 +35,7 @@ Var Loss(LanguageModel& model, const Batch& batch, const ForwardOptions& options
 
 class ModelsTest : public testing::TestWithParam<std::string> {
  protected:
-  ModelConfig Config() const {
-    for (const NamedConfig& named : SmallConfigs()) {
-      if (named.name == GetParam()) return named.config;
-    }
-    return {};
-  }
+  ModelConfig Config() const { return SmallConfig(GetParam()); }
 };
 
 TEST_P(ModelsTest, TheFormulaCountsWhatVisitCounts) {

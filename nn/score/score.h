@@ -44,15 +44,15 @@ using LogitsSink = std::function<void(int64_t sequence, int64_t first_row, const
 absl::StatusOr<std::vector<SequenceScore>> Score(LanguageModel& model, std::span<const std::vector<int32_t>> sequences,
                                                  const ScoreOptions& options, const LogitsSink& sink = {});
 
-// Mean loss in nats over given windows: inputs and targets i32 [windows * block], equal sequences. What training's
-// evaluation and perplexity share: summed in f64 in the order of the windows, whatever the batch. `losses`, unless
-// null, receives the loss of every target that counts, in order.
 struct LossSum {
   double nats = 0;
-  int64_t tokens = 0;
+  int64_t tokens = 0;  // targets that count
 };
+// The loss over given windows: inputs and targets i32 [windows * block], equal sequences, `batch_windows` of them in
+// one forward. What training's evaluation and perplexity share: summed in f64 in the order of the windows, whatever
+// the batch. `each`, unless null, receives the loss of every target that counts, in order.
 LossSum EvaluateWindows(LanguageModel& model, const Tensor& inputs, const Tensor& targets, int64_t block,
-                        int64_t batch_windows, std::vector<float>* losses = nullptr);
+                        int64_t batch_windows, std::vector<float>* each = nullptr);
 
 }  // namespace quern
 

@@ -1,9 +1,11 @@
 #include "tensor/io/llama2c.h"
 
-#include <algorithm>
+#include <cstdlib>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/foreign_file.h"
+#include "base/little_endian.h"
 #include "base/log.h"
 #include "base/status_macros.h"
 
@@ -14,12 +16,6 @@ constexpr uint32_t kMagic = 0x616b3432;
 constexpr int64_t kSizes = 7, kVersion0Begin = 4 * kSizes, kVersion1Begin = 256;
 // Generous for any Llama, and small enough that no product of two overflows.
 constexpr int64_t kLargest = int64_t{1} << 24;
-
-uint32_t ReadU32(std::string_view bytes, size_t at) {
-  uint32_t value = 0;
-  for (size_t i = 0; i < 4; ++i) value |= uint32_t{static_cast<uint8_t>(bytes[at + i])} << (8 * i);
-  return value;
-}
 
 absl::Status Damaged(const std::string& path, const std::string& why) {
   return absl::InvalidArgumentError(absl::StrCat(path, ": as a checkpoint of llama2.c, ", why));
@@ -73,9 +69,9 @@ absl::Status Llama2cFile::ReadHeader() {
     return Damaged(path,
                    absl::StrCat("it is cut off: ", bytes.size(), " bytes, and the header takes ", kVersion0Begin));
   }
-  const bool versioned = ReadU32(bytes, 0) == kMagic;
+  const bool versioned = ReadLittleEndian<uint32_t>(bytes, 0) == kMagic;
   if (versioned) {
-    header_.version = static_cast<int32_t>(ReadU32(bytes, 4));
+    header_.version = static_cast<int32_t>(ReadLittleEndian<uint32_t>(bytes, 4));
     if (header_.version != 1) {
       return Damaged(path, absl::StrCat("it has version ", header_.version,
                                         header_.version == 2 ? ", whose weights are quantised" : "",
@@ -90,7 +86,7 @@ absl::Status Llama2cFile::ReadHeader() {
   const size_t at = versioned ? 8 : 0;
   int64_t* const sizes[kSizes] = {&header_.dim,        &header_.hidden_dim, &header_.n_layers, &header_.n_heads,
                                   &header_.n_kv_heads, &header_.vocab_size, &header_.seq_len};
-  for (size_t i = 0; i < kSizes; ++i) *sizes[i] = static_cast<int32_t>(ReadU32(bytes, at + 4 * i));
+  for (size_t i = 0; i < kSizes; ++i) *sizes[i] = static_cast<int32_t>(ReadLittleEndian<uint32_t>(bytes, at + 4 * i));
   if (versioned) {
     header_.shared_classifier = bytes[at + 4 * kSizes] != 0;
   } else {

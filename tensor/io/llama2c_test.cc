@@ -1,44 +1,28 @@
 // llama2.c's checkpoints: both versions, and what is refused.
 #include "tensor/io/llama2c.h"
 
-#include <cstring>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
+#include "tensor/io/llama2c_testing.h"
 
 namespace quern {
 namespace {
 
-using Sizes = std::vector<int32_t>;
-const Sizes kSmall = {4, 6, 2, 2, 1, 5, 3};  // dim, hidden_dim, n_layers, n_heads, n_kv_heads, vocab_size, seq_len
-
-std::string Bytes(const Sizes& values) {
-  std::string bytes(4 * values.size(), '\0');
-  std::memcpy(bytes.data(), values.data(), bytes.size());
-  return bytes;
-}
-
-// 0, 1, 2, ... as f32.
-std::string Floats(int64_t count) {
-  std::string bytes;
-  for (int64_t i = 0; i < count; ++i) {
-    const float value = static_cast<float>(i);
-    bytes.append(reinterpret_cast<const char*>(&value), 4);
-  }
-  return bytes;
-}
+using Sizes = Llama2cSizes;
+const Sizes kSmall = {4, 6, 2, 2, 1, 5, 3};
 
 // Of kSmall: table 20, gains 8 + 8 + 4, q and o 32 each, k and v 16 each, MLP 3 * 48, rotary tables 3 + 3.
 constexpr int64_t kShared = 20 + 20 + 64 + 32 + 144 + 6;
 
-std::string Version0(Sizes sizes = kSmall, int64_t floats = kShared) { return Bytes(sizes) + Floats(floats); }
+std::string Version0(Sizes sizes = kSmall, int64_t floats = kShared) {
+  return Llama2cHeader0(sizes) + CountingFloats(floats);
+}
 
 std::string Version1(bool shared, Sizes sizes = kSmall, int32_t version = 1) {
-  std::string head = Bytes({0x616b3432, version}) + Bytes(sizes) + static_cast<char>(shared);
-  head.resize(256, '\0');
-  return head + Floats(kShared - 6 + (shared ? 0 : 20));
+  return Llama2cHeader1(sizes, shared, version) + CountingFloats(kShared - 6 + (shared ? 0 : 20));
 }
 
 absl::StatusOr<Llama2cFile> Open(const std::string& bytes) {

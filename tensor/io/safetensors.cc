@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/foreign_file.h"
 #include "base/json.h"
+#include "base/little_endian.h"
 #include "base/status_macros.h"
 #include "base/suggest.h"
 #include "tensor/memory.h"
@@ -51,10 +52,13 @@ absl::StatusOr<SafetensorsEntry> ParseEntry(const Json& value, uint64_t data_beg
   if (shape == value.end() || !shape->is_array()) return refuse("shape is missing or not an array");
   if (shape->size() > kMaxRank) return refuse(absl::StrCat("more than ", kMaxRank, " axes: ", shape->size()));
   std::vector<int64_t> dims(shape->size());
-  int64_t bytes = entry.dtype->size;
+  int64_t bytes = entry.dtype->size, strides = 1;  // strides: of an empty tensor too
   for (size_t i = 0; i < dims.size(); ++i) {
     if (!ReadSize((*shape)[i], dims[i])) return refuse("shape holds something that is not a size");
-    if (__builtin_mul_overflow(bytes, dims[i], &bytes)) return refuse("the product of its shape overflows");
+    if (__builtin_mul_overflow(bytes, dims[i], &bytes) ||
+        __builtin_mul_overflow(strides, std::max<int64_t>(1, dims[i]), &strides)) {
+      return refuse("the product of its shape overflows");
+    }
   }
   entry.shape = Shape(std::span<const int64_t>(dims));
 
@@ -123,8 +127,7 @@ absl::StatusOr<SafetensorsFile> SafetensorsFile::Open(const std::string& path) {
 absl::Status SafetensorsFile::ReadHeader() {
   const std::string_view bytes = file_->bytes();
   if (bytes.size() < kLengthBytes) return Damaged(path(), absl::StrCat("only ", bytes.size(), " bytes long"));
-  uint64_t length = 0;
-  for (size_t i = 0; i < kLengthBytes; ++i) length |= uint64_t{static_cast<unsigned char>(bytes[i])} << (8 * i);
+  const uint64_t length = ReadLittleEndian<uint64_t>(bytes, 0);
   if (const ForeignFile* foreign = FindForeignFile(bytes); foreign != nullptr && length > kMaxHeaderBytes) {
     return absl::InvalidArgumentError(
         absl::StrCat(path(), " is ", std::string(foreign->name), ", not safetensors. ", std::string(foreign->mend)));

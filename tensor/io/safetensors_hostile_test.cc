@@ -2,10 +2,10 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 
 #include "base/file.h"
+#include "base/testing.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tensor/io/safetensors.h"
@@ -16,22 +16,14 @@ namespace {
 
 using ::testing::HasSubstr;
 
-class SafetensorsHostileTest : public ::testing::Test {
+class SafetensorsHostileTest : public FolderTest {
  protected:
-  void SetUp() override {
-    std::string made = ::testing::TempDir() + "/hostile_XXXXXX";
-    ASSERT_NE(mkdtemp(made.data()), nullptr);
-    folder_ = made;
-    path_ = JoinPath(folder_, "a.safetensors");
-  }
-  void TearDown() override { ASSERT_TRUE(RemoveAll(folder_).ok()); }
+  std::string path() const { return Path("a.safetensors"); }
 
   // Opens these bytes; where they are accepted, touches every byte of every tensor.
   absl::Status Try(const std::string& bytes) const {
-    FILE* file = fopen(path_.c_str(), "wb");
-    fwrite(bytes.data(), 1, bytes.size(), file);
-    fclose(file);
-    absl::StatusOr<SafetensorsFile> opened = SafetensorsFile::Open(path_);
+    Write("a.safetensors", bytes);
+    absl::StatusOr<SafetensorsFile> opened = SafetensorsFile::Open(path());
     if (!opened.ok()) return opened.status();
     for (const std::string& name : opened->names()) {
       EXPECT_LE(opened->entry(name)->end, bytes.size());
@@ -43,8 +35,6 @@ class SafetensorsHostileTest : public ::testing::Test {
     }
     return absl::OkStatus();
   }
-
-  std::string folder_, path_;
 };
 
 std::string Framed(uint64_t length, const std::string& rest) {
@@ -100,6 +90,8 @@ std::vector<Mutation> Mutations() {
       {"shape holds something that is not a size", F32("[\"2\"]", "[0,8]", 8)},
       {"the product of its shape overflows", F32("[4294967296,4294967296]", "[0,8]", 8)},
       {"the product of its shape overflows", F32("[9223372036854775807]", "[0,8]", 8)},
+      // Empty, but its strides could not be counted.
+      {"the product of its shape overflows", F32("[0,4611686018427387904,4611686018427387904]", "[0,0]", 0)},
       {"more than 6 axes: 7", F32("[1,1,1,1,1,1,2]", "[0,8]", 8)},
       {"data_offsets is not two sizes", F32("[2]", "[0]", 8)},
       {"data_offsets is not two sizes", F32("[2]", "[0,8,8]", 8)},
@@ -127,7 +119,7 @@ TEST_F(SafetensorsHostileTest, EachMutationIsRefusedWithItsMessage) {
     const absl::Status status = Try(mutation.bytes);
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << mutation.why;
     EXPECT_THAT(std::string(status.message()), HasSubstr(mutation.why));
-    EXPECT_THAT(std::string(status.message()), HasSubstr(path_ + ": "));
+    EXPECT_THAT(std::string(status.message()), HasSubstr(path() + ": "));
     EXPECT_THAT(std::string(status.message()), HasSubstr("Download or convert it again"));
   }
 }
@@ -138,12 +130,12 @@ TEST_F(SafetensorsHostileTest, ErrorsNameTheTensor) {
 
 TEST_F(SafetensorsHostileTest, AHeaderBeyondTheFormatsBound) {
   // Sparse: a hundred megabytes that take no room.
-  FILE* file = fopen(path_.c_str(), "wb");
+  FILE* file = fopen(path().c_str(), "wb");
   const std::string start = Framed(100'000'001, "{");
   fwrite(start.data(), 1, start.size(), file);
   ASSERT_EQ(ftruncate(fileno(file), 8 + 100'000'001), 0);
   fclose(file);
-  EXPECT_THAT(std::string(SafetensorsFile::Open(path_).status().message()), HasSubstr("the format allows 100000000"));
+  EXPECT_THAT(std::string(SafetensorsFile::Open(path()).status().message()), HasSubstr("the format allows 100000000"));
 }
 
 std::string SmallFile(const std::string& path) {
@@ -157,14 +149,14 @@ std::string SmallFile(const std::string& path) {
 }
 
 TEST_F(SafetensorsHostileTest, EveryTruncationIsRefused) {
-  const std::string whole = SmallFile(path_);
+  const std::string whole = SmallFile(path());
   ASSERT_TRUE(Try(whole).ok());
   for (size_t size = 0; size < whole.size(); ++size) EXPECT_FALSE(Try(whole.substr(0, size)).ok()) << size;
   EXPECT_FALSE(Try(whole + "x").ok());
 }
 
 TEST_F(SafetensorsHostileTest, RandomDamageNeverCrashes) {
-  const std::string whole = SmallFile(path_);
+  const std::string whole = SmallFile(path());
   const size_t header_end = whole.size() - 26;
   uint32_t state = 1;
   auto random = [&](size_t below) {

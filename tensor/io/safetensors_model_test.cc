@@ -1,10 +1,9 @@
 #include "tensor/io/safetensors_model.h"
 
-#include <cstdlib>
-
 #include "base/file.h"
 #include "base/json.h"
 #include "base/sha256.h"
+#include "base/testing.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -16,27 +15,18 @@ using ::testing::HasSubstr;
 
 constexpr char kIndex[] = "model.safetensors.index.json";
 
-class SafetensorsModelTest : public ::testing::Test {
+class SafetensorsModelTest : public FolderTest {
  protected:
-  void SetUp() override {
-    std::string made = ::testing::TempDir() + "/model_XXXXXX";
-    ASSERT_NE(mkdtemp(made.data()), nullptr);
-    folder_ = made;
-  }
-  void TearDown() override { ASSERT_TRUE(RemoveAll(folder_).ok()); }
+  std::string Why() const { return std::string(SafetensorsModel::Open(folder()).status().message()); }
 
-  std::string Path(const std::string& name) const { return JoinPath(folder_, name); }
-  std::string Why() const { return std::string(SafetensorsModel::Open(folder_).status().message()); }
-
-  std::string folder_;
   const std::vector<NamedTensor> tensors_ = {
       {"c", Tensor::Of({5, 6}, {2})}, {"a", Tensor::Of({1, 2}, {2})}, {"b", Tensor::Of({3, 4}, {2})}};
 };
 
 TEST_F(SafetensorsModelTest, OneFile) {
-  ASSERT_TRUE(WriteSafetensorsModel(folder_, tensors_).ok());
-  EXPECT_THAT(ListFolder(folder_).value(), ElementsAre("model.safetensors"));
-  for (const std::string& path : {folder_, Path("model.safetensors")}) {
+  ASSERT_TRUE(WriteSafetensorsModel(folder(), tensors_).ok());
+  EXPECT_THAT(ListFolder(folder()).value(), ElementsAre("model.safetensors"));
+  for (const std::string& path : {folder(), Path("model.safetensors")}) {
     const SafetensorsModel model = SafetensorsModel::Open(path).value();
     EXPECT_THAT(model.names(), ElementsAre("a", "b", "c"));
     EXPECT_EQ(model.metadata().at("format"), "pt");
@@ -45,14 +35,14 @@ TEST_F(SafetensorsModelTest, OneFile) {
 }
 
 TEST_F(SafetensorsModelTest, Shards) {
-  ASSERT_TRUE(WriteSafetensorsModel(folder_, tensors_, {}, /*max_shard_bytes=*/16).ok());
-  EXPECT_THAT(ListFolder(folder_).value(),
+  ASSERT_TRUE(WriteSafetensorsModel(folder(), tensors_, {}, /*max_shard_bytes=*/16).ok());
+  EXPECT_THAT(ListFolder(folder()).value(),
               ElementsAre("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", kIndex));
   const Json index = ReadJsonFile(Path(kIndex)).value();
   EXPECT_EQ(index["metadata"]["total_size"], 24);
   EXPECT_EQ(index["metadata"]["sha256"]["model-00002-of-00002.safetensors"],
             Sha256File(Path("model-00002-of-00002.safetensors")).value());
-  const SafetensorsModel model = SafetensorsModel::Open(folder_).value();
+  const SafetensorsModel model = SafetensorsModel::Open(folder()).value();
   EXPECT_EQ(model.files().size(), 2u);
   EXPECT_THAT(model.names(), ElementsAre("a", "b", "c"));
   for (const NamedTensor& named : tensors_) {
@@ -65,21 +55,21 @@ TEST_F(SafetensorsModelTest, Shards) {
 }
 
 TEST_F(SafetensorsModelTest, ATensorLargerThanAShardStandsAlone) {
-  ASSERT_TRUE(WriteSafetensorsModel(folder_, tensors_, {}, /*max_shard_bytes=*/1).ok());
-  EXPECT_EQ(SafetensorsModel::Open(folder_).value().files().size(), 3u);
+  ASSERT_TRUE(WriteSafetensorsModel(folder(), tensors_, {}, /*max_shard_bytes=*/1).ok());
+  EXPECT_EQ(SafetensorsModel::Open(folder()).value().files().size(), 3u);
   const Tensor x = Tensor::Of({1}, {1});
-  EXPECT_THAT(std::string(WriteSafetensorsModel(folder_, {{"x", x}, {"x", x}}, {}, 1).message()),
+  EXPECT_THAT(std::string(WriteSafetensorsModel(folder(), {{"x", x}, {"x", x}}, {}, 1).message()),
               HasSubstr("two tensors"));
 }
 
 TEST_F(SafetensorsModelTest, NothingThere) {
-  EXPECT_EQ(SafetensorsModel::Open(folder_).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(SafetensorsModel::Open(folder()).status().code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(Why(), HasSubstr("name the folder of a model"));
   EXPECT_EQ(SafetensorsModel::Open(Path("none")).status().code(), absl::StatusCode::kNotFound);
 }
 
 TEST_F(SafetensorsModelTest, HostileIndexes) {
-  ASSERT_TRUE(WriteSafetensorsModel(folder_, tensors_, {}, /*max_shard_bytes=*/16).ok());
+  ASSERT_TRUE(WriteSafetensorsModel(folder(), tensors_, {}, /*max_shard_bytes=*/16).ok());
   const struct {
     const char *why, *index;
   } kCases[] = {
@@ -108,7 +98,7 @@ TEST_F(SafetensorsModelTest, HostileIndexes) {
 }
 
 TEST_F(SafetensorsModelTest, ADamagedShardIsNamed) {
-  ASSERT_TRUE(WriteSafetensorsModel(folder_, tensors_, {}, /*max_shard_bytes=*/16).ok());
+  ASSERT_TRUE(WriteSafetensorsModel(folder(), tensors_, {}, /*max_shard_bytes=*/16).ok());
   ASSERT_TRUE(WriteFileAtomic(Path("model-00002-of-00002.safetensors"), "short").ok());
   EXPECT_THAT(Why(), HasSubstr("model-00002-of-00002.safetensors: only 5 bytes"));
 }

@@ -1,10 +1,10 @@
 #include "tensor/io/safetensors.h"
 
-#include <cstdlib>
 #include <cstring>
 #include <limits>
 
 #include "base/file.h"
+#include "base/testing.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tensor/io/safetensors_writer.h"
@@ -15,25 +15,17 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-class SafetensorsTest : public ::testing::Test {
+class SafetensorsTest : public FolderTest {
  protected:
-  void SetUp() override {
-    std::string made = ::testing::TempDir() + "/safetensors_XXXXXX";
-    ASSERT_NE(mkdtemp(made.data()), nullptr);
-    folder_ = made;
-    path_ = JoinPath(folder_, "a.safetensors");
-  }
-  void TearDown() override { ASSERT_TRUE(RemoveAll(folder_).ok()); }
-
   // A file with this header and data.
   void Put(const std::string& header, const std::string& data) const {
     std::string bytes(8, '\0');
     bytes[0] = static_cast<char>(header.size());
     bytes[1] = static_cast<char>(header.size() >> 8);
-    ASSERT_TRUE(WriteFileAtomic(path_, bytes + header + data).ok());
+    Write("a.safetensors", bytes + header + data);
   }
 
-  std::string folder_, path_;
+  std::string path() const { return Path("a.safetensors"); }
 };
 
 template <typename T>
@@ -56,8 +48,8 @@ TEST_F(SafetensorsTest, RoundTripOfEveryDTypeAndRank) {
       {"empty", Tensor::Of(std::vector<float>{}, {3, 0})},
       {"name with \"quotes\", \n and é", Tensor::Of({1}, {1})},
   };
-  ASSERT_TRUE(WriteSafetensors(path_, tensors, {{"format", "pt"}, {"a", "é"}}).ok());
-  const SafetensorsFile file = SafetensorsFile::Open(path_).value();
+  ASSERT_TRUE(WriteSafetensors(path(), tensors, {{"format", "pt"}, {"a", "é"}}).ok());
+  const SafetensorsFile file = SafetensorsFile::Open(path()).value();
   EXPECT_EQ(file.names().size(), tensors.size());
   EXPECT_EQ(file.metadata(), (SafetensorsMetadata{{"format", "pt"}, {"a", "é"}}));
   for (const NamedTensor& named : tensors) {
@@ -72,9 +64,9 @@ TEST_F(SafetensorsTest, RoundTripOfEveryDTypeAndRank) {
 
 TEST_F(SafetensorsTest, EqualTensorsGiveEqualBytes) {
   const Tensor x = Tensor::Of({1, 2, 3, 4}, {2, 2}), y = Tensor::Of(std::vector<int64_t>{5}, {1});
-  ASSERT_TRUE(WriteSafetensors(path_, {{"b", x}, {"a", x}, {"n", y}}).ok());
-  const std::string bytes = ReadFile(path_).value();
-  const std::string other = JoinPath(folder_, "other");
+  ASSERT_TRUE(WriteSafetensors(path(), {{"b", x}, {"a", x}, {"n", y}}).ok());
+  const std::string bytes = ReadFile(path()).value();
+  const std::string other = Path("other");
   ASSERT_TRUE(WriteSafetensors(other, {{"n", y}, {"a", x.Clone()}, {"b", x}}).ok());
   EXPECT_EQ(ReadFile(other).value(), bytes);
   // Strided tensors are written as they read.
@@ -89,28 +81,28 @@ TEST_F(SafetensorsTest, EqualTensorsGiveEqualBytes) {
 }
 
 TEST_F(SafetensorsTest, ViewsOutliveTheFileObject) {
-  ASSERT_TRUE(WriteSafetensors(path_, {{"x", Tensor::Of({1, 2, 3}, {3})}}).ok());
+  ASSERT_TRUE(WriteSafetensors(path(), {{"x", Tensor::Of({1, 2, 3}, {3})}}).ok());
   Tensor x;
-  { x = SafetensorsFile::Open(path_).value().Find("x").value(); }
-  ASSERT_TRUE(RemoveAll(path_).ok());
+  { x = SafetensorsFile::Open(path()).value().Find("x").value(); }
+  ASSERT_TRUE(RemoveAll(path()).ok());
   EXPECT_THAT(x.ToVector<float>(), ElementsAre(1, 2, 3));
   EXPECT_DEATH(x.mutable_data<float>(), "read-only");
 }
 
 TEST_F(SafetensorsTest, AWrongNameSuggestsTheRightOne) {
-  ASSERT_TRUE(WriteSafetensors(path_, {{"transformer.wte.weight", Tensor::Of({1}, {1})}}).ok());
-  const SafetensorsFile file = SafetensorsFile::Open(path_).value();
+  ASSERT_TRUE(WriteSafetensors(path(), {{"transformer.wte.weight", Tensor::Of({1}, {1})}}).ok());
+  const SafetensorsFile file = SafetensorsFile::Open(path()).value();
   const absl::Status status = file.Find("transformer.wte.wieght").status();
   EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(std::string(status.message()), HasSubstr("Did you mean \"transformer.wte.weight\"?"));
-  EXPECT_THAT(std::string(status.message()), HasSubstr(path_));
+  EXPECT_THAT(std::string(status.message()), HasSubstr(path()));
   EXPECT_EQ(file.FindAs("x", DType::kF32).status().code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(file.entry("x"), nullptr);
 }
 
 TEST_F(SafetensorsTest, HalfPrecisionIsConvertedOnRequest) {
   Put(R"({"h":{"dtype":"F16","shape":[2,2],"data_offsets":[0,8]}})", Bytes<uint16_t>({0x3c00, 0x3555, 0x7c00, 0x0001}));
-  const SafetensorsFile file = SafetensorsFile::Open(path_).value();
+  const SafetensorsFile file = SafetensorsFile::Open(path()).value();
   EXPECT_EQ(file.entry("h")->dtype->name, "F16");
   EXPECT_THAT(std::string(file.Find("h").status().message()), HasSubstr("tensor \"h\" is F16"));
   const Tensor wide = file.FindAs("h", DType::kF32).value();
@@ -124,12 +116,12 @@ TEST_F(SafetensorsTest, HalfPrecisionIsConvertedOnRequest) {
 TEST_F(SafetensorsTest, OtherConversions) {
   // 1 + 2^-8 + 2^-40 lies just above the middle of two bf16 neighbours, and rounds to the middle itself in f32.
   ASSERT_TRUE(
-      WriteSafetensors(path_, {{"f32", Tensor::Of({1.00390625f, 3e38f}, {2})},
-                               {"f64", Tensor::Of(std::vector<double>{1 + 0x1p-8 + 0x1p-40, 1 + 0x1p-8, 1e300}, {3})},
-                               {"bf16", Tensor::Of(std::vector<BFloat16>{BFloat16(2.5f)}, {1})},
-                               {"i32", Tensor::Of(std::vector<int32_t>{1}, {1})}})
+      WriteSafetensors(path(), {{"f32", Tensor::Of({1.00390625f, 3e38f}, {2})},
+                                {"f64", Tensor::Of(std::vector<double>{1 + 0x1p-8 + 0x1p-40, 1 + 0x1p-8, 1e300}, {3})},
+                                {"bf16", Tensor::Of(std::vector<BFloat16>{BFloat16(2.5f)}, {1})},
+                                {"i32", Tensor::Of(std::vector<int32_t>{1}, {1})}})
           .ok());
-  const SafetensorsFile file = SafetensorsFile::Open(path_).value();
+  const SafetensorsFile file = SafetensorsFile::Open(path()).value();
   auto bf16 = [&](const char* name) {
     std::vector<float> values;
     const Tensor tensor = file.FindAs(name, DType::kBF16).value();
@@ -148,7 +140,7 @@ TEST_F(SafetensorsTest, UnalignedDataIsCopied) {
   const std::string header = R"({"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})";
   for (size_t pad = 0; pad < 8; ++pad) {
     Put(header + std::string(pad, ' '), Bytes<float>({1.5f, -2.0f}));
-    const Tensor x = SafetensorsFile::Open(path_).value().Find("x").value();
+    const Tensor x = SafetensorsFile::Open(path()).value().Find("x").value();
     EXPECT_EQ(reinterpret_cast<uintptr_t>(x.data<float>()) % alignof(float), 0u);
     EXPECT_EQ(x.storage().read_only(), (8 + header.size() + pad) % 4 == 0);
     EXPECT_THAT(x.ToVector<float>(), ElementsAre(1.5f, -2.0f));
@@ -157,44 +149,44 @@ TEST_F(SafetensorsTest, UnalignedDataIsCopied) {
 
 TEST_F(SafetensorsTest, WritesHalfPrecision) {
   SafetensorsWriter writer =
-      SafetensorsWriter::Create(path_, {{"h", FindFileDType("F16"), {3}}, {"x", FindFileDType("F32"), {1}}}).value();
+      SafetensorsWriter::Create(path(), {{"h", FindFileDType("F16"), {3}}, {"x", FindFileDType("F32"), {1}}}).value();
   ASSERT_EQ(writer.order()[0].name, "x") << "wider first";
   ASSERT_TRUE(writer.Append("x", Tensor::Of({9}, {1})).ok());
   ASSERT_TRUE(writer.Append("h", Tensor::Of({1.0f, 65504.0f, 1e6f}, {3})).ok());
   ASSERT_TRUE(writer.Commit().ok());
-  const SafetensorsFile file = SafetensorsFile::Open(path_).value();
+  const SafetensorsFile file = SafetensorsFile::Open(path()).value();
   EXPECT_THAT(file.FindAs("h", DType::kF32).value().ToVector<float>(),
               ElementsAre(1.0f, 65504.0f, std::numeric_limits<float>::infinity()));
 }
 
 TEST_F(SafetensorsTest, RefusesNamesThatCannotBeWritten) {
   const Tensor x = Tensor::Of({1}, {1});
-  EXPECT_THAT(std::string(WriteSafetensors(path_, {{"a", x}, {"a", x}}).message()),
+  EXPECT_THAT(std::string(WriteSafetensors(path(), {{"a", x}, {"a", x}}).message()),
               HasSubstr("two tensors are named \"a\""));
-  EXPECT_THAT(std::string(WriteSafetensors(path_, {{"__metadata__", x}}).message()), HasSubstr("cannot name a tensor"));
-  EXPECT_THAT(std::string(WriteSafetensors(path_, {{"\xff", x}}).message()), HasSubstr("not UTF-8"));
-  EXPECT_THAT(std::string(WriteSafetensors(path_, {{"a", x}}, {{"k", "\xff"}}).message()), HasSubstr("not UTF-8"));
-  EXPECT_THAT(ListFolder(folder_).value(), ::testing::IsEmpty());
+  EXPECT_THAT(std::string(WriteSafetensors(path(), {{"__metadata__", x}}).message()),
+              HasSubstr("cannot name a tensor"));
+  EXPECT_THAT(std::string(WriteSafetensors(path(), {{"\xff", x}}).message()), HasSubstr("not UTF-8"));
+  EXPECT_THAT(std::string(WriteSafetensors(path(), {{"a", x}}, {{"k", "\xff"}}).message()), HasSubstr("not UTF-8"));
+  EXPECT_THAT(ListFolder(folder()).value(), ::testing::IsEmpty());
 }
 
 TEST_F(SafetensorsTest, NoTensorsAtAll) {
-  ASSERT_TRUE(WriteSafetensors(path_, {}).ok());
-  EXPECT_TRUE(SafetensorsFile::Open(path_).value().names().empty());
+  ASSERT_TRUE(WriteSafetensors(path(), {}).ok());
+  EXPECT_TRUE(SafetensorsFile::Open(path()).value().names().empty());
 }
 
 // Files by others: what is written from what was read reads the same, and is the same bytes where the file's writer
 // sorted as the format's own does today (tiny_random_gpt2's did not).
 TEST_F(SafetensorsTest, Fixtures) {
-  const char* fixtures = std::getenv("QUERN_FIXTURES");
-  if (fixtures == nullptr) GTEST_SKIP() << "QUERN_FIXTURES is not set";
+  const std::string fixtures = FixturesFolder();
+  if (fixtures.empty()) GTEST_SKIP() << kNoFixtures;
   for (const char* name : {"weights/tiny_random_gpt2.safetensors", "weights/reverse_model_2layer.safetensors"}) {
-    const std::string path = JoinPath(fixtures, name);
-    const SafetensorsFile file = SafetensorsFile::Open(path).value();
+    const SafetensorsFile file = SafetensorsFile::Open(JoinPath(fixtures, name)).value();
     std::vector<NamedTensor> tensors;
     for (const std::string& tensor : file.names()) tensors.push_back({tensor, file.Find(tensor).value()});
     EXPECT_GT(tensors.size(), 20u) << name;
-    ASSERT_TRUE(WriteSafetensors(path_, tensors, file.metadata()).ok());
-    const SafetensorsFile again = SafetensorsFile::Open(path_).value();
+    ASSERT_TRUE(WriteSafetensors(path(), tensors, file.metadata()).ok());
+    const SafetensorsFile again = SafetensorsFile::Open(path()).value();
     EXPECT_EQ(again.names(), file.names());
     EXPECT_EQ(again.metadata(), file.metadata());
     for (const NamedTensor& named : tensors) {
@@ -203,7 +195,7 @@ TEST_F(SafetensorsTest, Fixtures) {
       EXPECT_EQ(std::memcmp(read.raw(), named.tensor.raw(), static_cast<size_t>(read.bytes())), 0) << named.name;
     }
   }
-  EXPECT_TRUE(ReadFile(path_).value() ==
+  EXPECT_TRUE(ReadFile(path()).value() ==
               ReadFile(JoinPath(fixtures, "weights/reverse_model_2layer.safetensors")).value());
 }
 

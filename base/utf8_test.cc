@@ -1,4 +1,4 @@
-#include "data/utf8.h"
+#include "base/utf8.h"
 
 #include <string>
 
@@ -15,16 +15,7 @@ std::string Repaired(std::string_view text) {
 
 std::string Encode(char32_t point) {
   std::string out;
-  auto tail = [&](int shift) { out += static_cast<char>(0x80 | (point >> shift & 0x3F)); };
-  if (point < 0x80) {
-    out += static_cast<char>(point);
-  } else if (point < 0x800) {
-    out += static_cast<char>(0xC0 | point >> 6), tail(0);
-  } else if (point < 0x10000) {
-    out += static_cast<char>(0xE0 | point >> 12), tail(6), tail(0);
-  } else {
-    out += static_cast<char>(0xF0 | point >> 18), tail(12), tail(6), tail(0);
-  }
+  AppendUtf8(point, &out);
   return out;
 }
 
@@ -40,6 +31,26 @@ TEST(Utf8, EveryCodePointIsWellFormedButSurrogates) {
     ASSERT_EQ(CountCodePoints(text), 1);
   }
   EXPECT_EQ(ValidUtf8Prefix(Encode(0x110000)), 0u);
+}
+
+TEST(Utf8, KnownEncodings) {
+  EXPECT_EQ(Encode('A'), "A");
+  EXPECT_EQ(Encode(0x7FF), "\xDF\xBF");
+  EXPECT_EQ(Encode(0x20AC), "\xE2\x82\xAC");
+  EXPECT_EQ(Encode(0x10FFFF), "\xF4\x8F\xBF\xBF");
+}
+
+TEST(Utf8, IncompleteSuffixes) {
+  const std::pair<const char*, size_t> kCases[] = {{"", 0},          {"a", 0},
+                                                   {"a\xC3", 1},     {"\xC3\xA9", 0},
+                                                   {"a\xE2", 1},     {"a\xE2\x82", 2},
+                                                   {"a\xE0\x80", 0}, {"\xF0\x9F\x98", 3},
+                                                   {"\xF0\x9F", 2},  {"\xF0\x9F\x98\x80", 0},
+                                                   {"\xF0\x80", 0},  {"\xED\xA0", 0},
+                                                   {"\xC1", 0},      {"\xF5", 0},
+                                                   {"\x80\x80", 0},  {"\xE2\x82\x41", 0},
+                                                   {"\xC3\xC3", 1}};
+  for (const auto& [text, size] : kCases) EXPECT_EQ(IncompleteUtf8Suffix(text), size) << testing::PrintToString(text);
 }
 
 // The examples of the Unicode standard, section 3.9, tables 3-8 to 3-11.

@@ -1,5 +1,6 @@
-#include "data/utf8.h"
+#include "base/utf8.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace quern {
@@ -18,6 +19,12 @@ size_t AsciiPrefix(const char* text, size_t size) {
   return at;
 }
 
+// Bytes of the character that a byte begins, in 2..4; 1 for a byte that begins none of several bytes.
+size_t LengthByLead(unsigned char lead) {
+  if (lead < 0xC2 || lead > 0xF4) return 1;
+  return lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+}
+
 struct Sequence {
   size_t size;  // bytes of the character, or of the maximal subpart
   bool well_formed;
@@ -27,8 +34,8 @@ struct Sequence {
 Sequence ReadSequence(const char* text, size_t size) {
   const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char lead = byte(0);
-  if (lead < 0xC2 || lead > 0xF4) return {1, false};
-  const size_t length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+  const size_t length = LengthByLead(lead);
+  if (length == 1) return {1, false};
   // The second byte's range is what keeps out overlong forms, surrogates and what lies above U+10FFFF.
   const unsigned char low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
   const unsigned char high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
@@ -70,6 +77,15 @@ Utf8Repair RepairUtf8(std::string_view text, std::string* out) {
   return repair;
 }
 
+size_t IncompleteUtf8Suffix(std::string_view text) {
+  for (size_t size = std::min<size_t>(3, text.size()); size > 0; --size) {
+    const std::string_view suffix = text.substr(text.size() - size);
+    const size_t length = LengthByLead(static_cast<unsigned char>(suffix[0]));
+    if (length > size && ReadSequence(suffix.data(), size).size == size) return size;
+  }
+  return 0;
+}
+
 int64_t CountCodePoints(std::string_view text) {
   int64_t count = 0;
   for (char c : text) count += (static_cast<unsigned char>(c) & 0xC0) != 0x80;
@@ -84,6 +100,25 @@ char32_t NextCodePoint(std::string_view text, size_t* at) {
   for (size_t i = 1; i < length; ++i) point = point << 6 | (byte(i) & 0x3F);
   *at += length;
   return point;
+}
+
+void AppendUtf8(char32_t point, std::string* out) {
+  const auto continuation = [&](int shift) { out->push_back(static_cast<char>(0x80 | (point >> shift & 0x3F))); };
+  if (point < 0x80) {
+    out->push_back(static_cast<char>(point));
+  } else if (point < 0x800) {
+    out->push_back(static_cast<char>(0xC0 | point >> 6));
+    continuation(0);
+  } else if (point < 0x10000) {
+    out->push_back(static_cast<char>(0xE0 | point >> 12));
+    continuation(6);
+    continuation(0);
+  } else {
+    out->push_back(static_cast<char>(0xF0 | point >> 18));
+    continuation(12);
+    continuation(6);
+    continuation(0);
+  }
 }
 
 }  // namespace quern
