@@ -115,9 +115,10 @@ Var Embedding(const Var& table, const Tensor& ids) {
 }
 
 Var RmsNorm(const Var& x, const Var& weight, float eps) {
-  RmsNormResult r = RmsNorm(x.value(), weight.value(), eps);
+  Tensor dense = Dense(x);
+  RmsNormResult r = RmsNorm(dense, weight.value(), eps);
   return Record("RmsNorm", r.y, {x, weight},
-                [x = x.value(), w = weight.value(), rstd = r.rstd](const Tensor& dy, Grads& out) {
+                [x = dense, w = weight.value(), rstd = r.rstd](const Tensor& dy, Grads& out) {
                   RmsNormBackward(dy, x, w, rstd, out[0], out[1]);
                 });
 }
@@ -138,8 +139,8 @@ Var Gelu(const Var& x, GeluKind kind) {
 }
 
 Var Silu(const Var& x) {
-  return Record("Silu", Silu(x.value()), {x},
-                [x = x.value()](const Tensor& dy, Grads& out) { SiluBackward(dy, x, out[0]); });
+  Tensor dense = Dense(x);
+  return Record("Silu", Silu(dense), {x}, [x = dense](const Tensor& dy, Grads& out) { SiluBackward(dy, x, out[0]); });
 }
 
 Var SwiGlu(const Var& gate, const Var& up) {

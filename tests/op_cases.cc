@@ -67,12 +67,15 @@ const std::vector<OpCase>& Cases() {
       {"Embedding", [](const In& in) { return Embedding(in[0], Ids({4, 0, 4, 2})); }, {{6, 5}}},
 
       {"RmsNorm", [](const In& in) { return RmsNorm(in[0], in[1], 1e-5f); }, {{4, 19}, {19}}},
+      {"RmsNorm_of_a_slice", [](const In& in) { return RmsNorm(Reshape(SliceColumns(in[0], 4, 20), {3, 2, 8}), in[1], 1e-5f); }, {{3, 24}, {8}}},
       {"LayerNorm", [](const In& in) { return LayerNorm(in[0], in[1], in[2], 1e-5f); }, {{4, 19}, {19}, {19}}},
       {"LayerNorm_no_bias", [](const In& in) { return LayerNorm(in[0], in[1], Var(), 1e-5f); }, {{4, 19}, {19}}},
       {"LayerNorm_three_axes", [](const In& in) { return LayerNorm(in[0], in[1], in[2], 1e-5f); }, {{2, 3, 6}, {6}, {6}}},
 
       {"Gelu_erf", [](const In& in) { return Gelu(Scale(in[0], 3), GeluKind::kErf); }, {{6, 9}}},
       {"Gelu_tanh", [](const In& in) { return Gelu(Scale(in[0], 3), GeluKind::kTanh); }, {{6, 9}}},
+      {"Gelu_of_a_slice", [](const In& in) { return Gelu(SliceColumns(in[0], 1, 8), GeluKind::kErf); }, {{6, 9}}},
+      {"Silu_of_a_slice", [](const In& in) { return Silu(SliceColumns(in[0], 1, 8)); }, {{6, 9}}},
       {"Silu", [](const In& in) { return Silu(Scale(in[0], 3)); }, {{6, 9}}},
       {"SwiGlu", [](const In& in) { return SwiGlu(in[0], in[1]); }, {{6, 9}, {6, 9}}},
       {"SwiGlu_of_slices", [](const In& in) { return SwiGlu(SliceColumns(in[0], 0, 9), SliceColumns(in[0], 9, 18)); }, {{6, 18}}},
