@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/rng.h"
+#include "base/testing.h"
 #include "gtest/gtest.h"
 #include "train/testing.h"
 
@@ -103,9 +104,8 @@ TEST(TrainKill, SignalsThatAskAreAnsweredByACheckpoint) {
     TrainConfig config = KillRun(folder, absl::StrCat("signal", signal));
     config.set_max_steps(100000);
     pid_t pid = Start(config);
-    while (!FileExists(JoinPath(config.output_dir(), "checkpoints/step-00000005/MANIFEST.json"))) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
+    const std::string checkpoint = JoinPath(config.output_dir(), "checkpoints/step-00000005/MANIFEST.json");
+    EXPECT_TRUE(Eventually([&] { return FileExists(checkpoint); }));
     kill(pid, signal);
     EXPECT_EQ(Wait(pid), 128 + signal);
     std::string log = *ReadFile(config.output_dir() + ".log");

@@ -173,7 +173,7 @@ absl::StatusOr<std::unique_ptr<Decoder>> Decoder::Create(LanguageModel* model, c
   if (options.prefill_chunk < 1) return absl::InvalidArgumentError("prefill_chunk must be at least 1.");
   if (options.max_batch_tokens < 1) return absl::InvalidArgumentError("max_batch_tokens must be at least 1.");
   if (options.cache_tokens < 0 || options.cache_tokens > int64_t{64} << 30) {
-    return absl::InvalidArgumentError("cache_tokens must be 0 (the default) or a number of positions below 2^36.");
+    return absl::InvalidArgumentError("cache_tokens must be 0 (the default) or a number of positions up to 2^36.");
   }
   int64_t tokens = options.cache_tokens > 0 ? options.cache_tokens : DefaultCacheTokens(*model);
   auto impl = std::make_unique<Impl>();
