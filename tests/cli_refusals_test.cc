@@ -123,6 +123,7 @@ TEST_F(CliRefusalsTest, InputFiles) {
 }
 
 TEST_F(CliRefusalsTest, FullDisk) {
+  if (!kFileLimitsWork) GTEST_SKIP() << "ThreadSanitizer does not start under a limit on the size of files";
   RunOptions full;
   full.max_file_bytes = 4096;
   Refuses({"prepare", "--input_file", "book.txt", "--output_dir", "new"}, 4, "File too large", full);
@@ -131,6 +132,7 @@ TEST_F(CliRefusalsTest, FullDisk) {
 }
 
 TEST_F(CliRefusalsTest, FullDiskWhileTrainingLeavesNothingTorn) {
+  if (!kFileLimitsWork) GTEST_SKIP() << "ThreadSanitizer does not start under a limit on the size of files";
   RunOptions full{.folder = world_};
   full.max_file_bytes = 16384;
   const RunResult result = RunCli(TinyTrainFlags("torn", 4), full);

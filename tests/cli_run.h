@@ -11,6 +11,14 @@
 
 namespace quern {
 
+// Whether max_file_bytes can be used. ThreadSanitizer writes a file of its own when a program starts, and dies of the
+// limit.
+#ifdef __SANITIZE_THREAD__
+inline constexpr bool kFileLimitsWork = false;
+#else
+inline constexpr bool kFileLimitsWork = true;
+#endif
+
 struct RunOptions {
   std::string folder;  // working directory; "" is the test's own
   std::string in;      // standard input
