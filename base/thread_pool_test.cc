@@ -3,55 +3,145 @@
 #include <algorithm>
 #include <atomic>
 #include <mutex>
+#include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "base/testing.h"
 #include "gtest/gtest.h"
 
 namespace quern {
 namespace {
 
-using Cut = std::vector<std::pair<int64_t, int64_t>>;
+using Pieces = std::vector<std::pair<int64_t, int64_t>>;
 
-// The parts that a run is cut into, sorted.
-Cut CutOf(int64_t n, int64_t grain) {
+// The pieces that a run is cut into, sorted.
+Pieces PiecesOf(int64_t n, int64_t grain) {
   std::mutex mutex;
-  Cut parts;
+  Pieces pieces;
   ParallelFor(n, grain, [&](int64_t begin, int64_t end) {
     std::lock_guard<std::mutex> lock(mutex);
-    parts.emplace_back(begin, end);
+    pieces.emplace_back(begin, end);
   });
-  std::sort(parts.begin(), parts.end());
-  return parts;
+  std::sort(pieces.begin(), pieces.end());
+  return pieces;
 }
 
-TEST(ThreadPoolTest, PartsCoverTheRangeOnceAndAlwaysTheSame) {
+// What a part takes until nothing is left.
+Pieces TakeAll(WorkShares& shares, int part) {
+  Pieces pieces;
+  for (int64_t begin, end; shares.Take(part, &begin, &end);) pieces.emplace_back(begin, end);
+  return pieces;
+}
+
+// The pieces cover [0, n) once, and none is smaller than the grain where there are two or more.
+void ExpectCover(Pieces pieces, int64_t n, int64_t grain) {
+  std::sort(pieces.begin(), pieces.end());
+  int64_t next = 0;
+  for (const auto& piece : pieces) {
+    EXPECT_EQ(piece.first, next);
+    EXPECT_GT(piece.second, piece.first);
+    EXPECT_TRUE(pieces.size() == 1 || piece.second - piece.first >= grain) << piece.first << " to " << piece.second;
+    next = piece.second;
+  }
+  EXPECT_EQ(next, n);
+}
+
+// Whether so many threads run at the same time: each waits for the others.
+bool AllRunAtOnce(int threads) {
+  std::atomic<int> arrived{0};
+  std::atomic<bool> all{true};
+  ParallelFor(threads, 1, [&](int64_t begin, int64_t end) {
+    arrived += static_cast<int>(end - begin);
+    if (!Eventually([&] { return arrived == threads; })) all = false;
+    if (end - begin != 1) all = false;
+  });
+  return all;
+}
+
+TEST(WorkSharesTest, APartTakesItsOwnShareFromTheFrontAndThenTheOthersFromTheBack) {
+  WorkShares shares(2);
+  shares.Cut(64, 2, 4, 64);
+  EXPECT_EQ(TakeAll(shares, 0),
+            (Pieces{{0, 16}, {16, 24}, {24, 28}, {28, 32}, {48, 64}, {40, 48}, {36, 40}, {32, 36}}));
+  EXPECT_EQ(TakeAll(shares, 1), Pieces());
+  shares.Cut(20, 2, 1, 3);
+  EXPECT_EQ(TakeAll(shares, 1),
+            (Pieces{{10, 13}, {13, 16}, {16, 18}, {18, 19}, {19, 20}, {7, 10}, {4, 7}, {2, 4}, {1, 2}, {0, 1}}));
+}
+
+TEST(WorkSharesTest, PiecesCoverTheRangeOnce) {
+  for (int parts : {1, 2, 3, 8}) {
+    WorkShares shares(8);
+    for (int64_t n : {int64_t{8}, int64_t{64}, int64_t{1001}, int64_t{1} << 33, (int64_t{1} << 40) + 77}) {
+      for (int64_t grain : {int64_t{1}, int64_t{3}, int64_t{12}}) {
+        for (int64_t most : {grain, 7 * grain, n}) {
+          if (n / most > 10'000) continue;
+          SCOPED_TRACE(std::to_string(n) + " by " + std::to_string(parts) + ", " + std::to_string(grain));
+          shares.Cut(n, parts, grain, most);
+          Pieces all;
+          for (int part = parts - 1; part >= 0; --part) {
+            const Pieces taken = TakeAll(shares, part);
+            all.insert(all.end(), taken.begin(), taken.end());
+          }
+          ExpectCover(all, n, /*grain=*/1);
+        }
+      }
+    }
+  }
+}
+
+TEST(WorkSharesTest, ThreadsTakeEverythingOnce) {
+  constexpr int kThreads = 4;
+  constexpr int64_t kItems = 3000;
+  for (int round = 0; round < 50; ++round) {
+    WorkShares shares(kThreads);
+    shares.Cut(kItems, kThreads, 1, 5);
+    std::vector<Pieces> taken(kThreads);
+    std::vector<std::thread> threads;
+    for (int part = 0; part < kThreads; ++part) {
+      threads.emplace_back([&, part] { taken[static_cast<size_t>(part)] = TakeAll(shares, part); });
+    }
+    for (std::thread& thread : threads) thread.join();
+    Pieces all;
+    for (const Pieces& some : taken) all.insert(all.end(), some.begin(), some.end());
+    ExpectCover(all, kItems, 1);
+  }
+}
+
+TEST(ThreadPoolTest, PiecesCoverTheRangeOnce) {
   for (int threads : {1, 2, 3, 8}) {
     ThreadPool pool(threads);
     ScopedThreadPool scope(pool);
     for (int64_t n : {int64_t{1}, int64_t{2}, int64_t{7}, int64_t{64}, int64_t{1001}}) {
       for (int64_t grain : {1, 4, 100}) {
-        const Cut cut = CutOf(n, grain);
-        int64_t next = 0;
-        for (const auto& part : cut) {
-          EXPECT_EQ(part.first, next);
-          EXPECT_GT(part.second, part.first);
-          EXPECT_TRUE(cut.size() == 1 || part.second - part.first >= grain);
-          next = part.second;
-        }
-        EXPECT_EQ(next, n);
-        EXPECT_LE(cut.size(), static_cast<size_t>(threads));
-        for (int repeat = 0; repeat < 20; ++repeat) ASSERT_EQ(CutOf(n, grain), cut) << threads << " " << n;
+        for (int repeat = 0; repeat < 20; ++repeat) ExpectCover(PiecesOf(n, grain), n, grain);
       }
     }
   }
+}
+
+TEST(ThreadPoolTest, TheOthersDoWhatASlowThreadHasLeft) {
+  ThreadPool pool(3);
+  ScopedThreadPool scope(pool);
+  constexpr int64_t kItems = 3000;
+  std::atomic<int64_t> done{0};
+  bool others_went_on = false;
+  ParallelFor(kItems, 1, [&](int64_t begin, int64_t end) {
+    // Whoever gets the first piece of the first share stands still until all else is done.
+    if (begin == 0) others_went_on = Eventually([&] { return done == kItems - (end - begin); });
+    done += end - begin;
+  });
+  EXPECT_TRUE(others_went_on);
+  EXPECT_EQ(done, kItems);
 }
 
 TEST(ThreadPoolTest, NothingToDo) {
   ThreadPool pool(2);
   ScopedThreadPool scope(pool);
   for (int64_t n : {0, -3}) ParallelFor(n, 1, [](int64_t, int64_t) { FAIL(); });
-  EXPECT_EQ(CutOf(3, 0), CutOf(3, 1)) << "grain 0 counts as 1";
+  EXPECT_EQ(PiecesOf(3, 0), PiecesOf(3, 1)) << "grain 0 counts as 1";
 }
 
 TEST(ThreadPoolTest, OneThreadRunsInTheCaller) {
@@ -85,7 +175,7 @@ TEST(ThreadPoolTest, SleepingWorkersWakeUp) {
   ScopedThreadPool scope(pool);
   for (int run = 0; run < 20; ++run) {
     std::this_thread::sleep_for(std::chrono::milliseconds(2));  // longer than workers spin
-    EXPECT_EQ(CutOf(300, 1).size(), 3u);
+    EXPECT_TRUE(AllRunAtOnce(3));
   }
 }
 
@@ -107,7 +197,7 @@ TEST(ThreadPoolTest, NestedCallsRunSerially) {
     }
   });
   EXPECT_EQ(sum, 6000);
-  EXPECT_EQ(CutOf(30, 1).size(), 3u) << "after a nested call the outer level is parallel again";
+  EXPECT_TRUE(AllRunAtOnce(3)) << "after a nested call the outer level is parallel again";
 }
 
 TEST(ThreadPoolTest, ScopesAreOfTheThread) {
@@ -165,7 +255,7 @@ TEST(ThreadPoolTest, ThreadsMayShareAPool) {
 TEST(ThreadPoolTest, DefaultThreads) {
   ThreadPool::SetDefaultThreads(3);
   EXPECT_EQ(ThreadPool::Current().threads(), 3);
-  EXPECT_EQ(CutOf(9, 1), (Cut{{0, 3}, {3, 6}, {6, 9}}));
+  EXPECT_TRUE(AllRunAtOnce(3));
   ThreadPool::SetDefaultThreads(0);
   EXPECT_GE(ThreadPool::Current().threads(), 1);
 }

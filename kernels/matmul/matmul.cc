@@ -1,6 +1,7 @@
 #include "kernels/matmul/matmul.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "base/log.h"
 #include "base/thread_pool.h"
@@ -40,14 +41,42 @@ Rows RowsOf(const char* op, const char* name, const Tensor& t) {
 
 int64_t Panels(int64_t n) { return (n + kPanel - 1) / kPanel; }
 
+// Rows that a thread takes of what another one has left, at least: whole register tiles of six, and of eight nearly.
+constexpr int64_t kTakenRows = 12;
+
+// The rows of a column of parts, and which of them takes.
+struct RowTaker {
+  WorkShares* rows;
+  int part;
+
+  static bool Take(const MatmulPart& part, int64_t* begin, int64_t* end) {
+    const auto* taker = static_cast<const RowTaker*>(part.taker);
+    return taker->rows->Take(taker->part, begin, end);
+  }
+};
+
 void Run(const MatmulArgs& args) {
   if (args.m == 0 || args.n == 0) return;
   const MatmulPlan plan = PlanMatmul(args, ThreadPool::Current().threads());
   auto* tile = kTile.Pick();
   Tensor memory = Tensor::Empty({plan.parts() * plan.scratch()}, DType::kF32);
   float* scratch = memory.mutable_data<float>();
+  std::vector<WorkShares> rows;
+  for (int64_t column = 0; column < plan.column_parts && plan.row_parts > 1; ++column) {
+    rows.emplace_back(static_cast<int>(plan.row_parts));
+    rows.back().Cut(args.m, static_cast<int>(plan.row_parts), kTakenRows, plan.blocks.rows);
+  }
   ParallelFor(plan.parts(), 1, [&](int64_t begin, int64_t end) {
-    for (int64_t part = begin; part < end; ++part) tile(args, PartOf(args, plan, part, scratch));
+    for (int64_t index = begin; index < end; ++index) {
+      MatmulPart part = PartOf(args, plan, index, scratch);
+      RowTaker taker{};
+      if (!rows.empty()) {
+        taker = {&rows[static_cast<size_t>(index % plan.column_parts)], static_cast<int>(index / plan.column_parts)};
+        part.take_rows = RowTaker::Take;
+        part.taker = &taker;
+      }
+      tile(args, part);
+    }
   });
 }
 

@@ -43,6 +43,10 @@ struct MatmulPart {
   float* packed_b;  // [blocks.packed_k][blocks.columns] unless args.panels are given
   float* packed_a;  // [blocks.rows][blocks.k] where args.a_row is 1
   float* chains;    // [rows][blocks.columns] where args.add has to wait for a later block of k
+  // Hands out rows to the parts with these columns, at most blocks.rows at a time, until none of any is left; true
+  // while there are. Null where each part keeps to its own. The reference always does.
+  bool (*take_rows)(const MatmulPart& part, int64_t* begin, int64_t* end);
+  void* taker;
 };
 
 QUERN_FOR_EACH_ISA(void MatmulTile(const MatmulArgs& args, const MatmulPart& part);

@@ -45,45 +45,60 @@ void RunBlock(const MatmulArgs& args, const Block& block, float* packed_a) {
   }
 }
 
-// Columns [j, j + columns) of all rows of the part, k from k0 to k_end.
-void RunColumns(const MatmulArgs& args, const MatmulPart& part, int64_t j, int64_t columns, int64_t k0, int64_t k_end) {
+// Columns [j, j + columns) of the part, k from k0 to k_end.
+struct Columns {
+  int64_t j, columns, k0, k_end;
+};
+
+// Rows [i, i_end) of them, at most blocks.rows. `pack`: they are the first, and b has to be packed.
+void RunRows(const MatmulArgs& args, const MatmulPart& part, const Columns& at, int64_t i, int64_t i_end, bool pack) {
   const MatmulBlocks& blocks = part.blocks;
   const bool all_rows_aside = args.k > blocks.packed_k;
-  const int64_t panels = (columns + kPanel - 1) / kPanel;
-  for (int64_t i = part.row_begin; i < part.row_end; i += blocks.rows) {
-    int64_t k = k0;
-    do {
-      Block block{};
-      block.i = i;
-      block.rows = Min(blocks.rows, part.row_end - i);
-      block.j = j;
-      block.columns = columns;
-      block.k0 = k;
-      block.k = Min(blocks.k, k_end - k);
-      block.last = k + block.k == args.k;
-      if (args.panels != nullptr) {
-        block.b = args.panels + j * args.k + k * kLanes;
-        block.panel_stride = args.k * kPanel;
-        block.half_stride = args.k * kLanes;
-      } else {
-        float* packed = part.packed_b + (k - k0) * panels * kPanel;
-        if (i == part.row_begin) {
-          PackB(args.b + k * args.b_k + j * args.b_column, args.b_k, args.b_column, block.k, columns, packed);
-        }
-        block.b = packed;
-        block.panel_stride = block.k * kPanel;
-        block.half_stride = block.k * kLanes;
+  const int64_t panels = (at.columns + kPanel - 1) / kPanel;
+  int64_t k = at.k0;
+  do {
+    Block block{};
+    block.i = i;
+    block.rows = i_end - i;
+    block.j = at.j;
+    block.columns = at.columns;
+    block.k0 = k;
+    block.k = Min(blocks.k, at.k_end - k);
+    block.last = k + block.k == args.k;
+    if (args.panels != nullptr) {
+      block.b = args.panels + at.j * args.k + k * kLanes;
+      block.panel_stride = args.k * kPanel;
+      block.half_stride = args.k * kLanes;
+    } else {
+      float* packed = part.packed_b + (k - at.k0) * panels * kPanel;
+      if (pack) {
+        PackB(args.b + k * args.b_k + at.j * args.b_column, args.b_k, args.b_column, block.k, at.columns, packed);
       }
-      float* c = args.c + i * args.c_row + j;
-      // c holds what is added to, so unfinished chains wait elsewhere.
-      float* held = args.add ? part.chains + (all_rows_aside ? i - part.row_begin : 0) * blocks.columns : c;
-      block.chains = k == 0 ? nullptr : held;
-      block.chains_row = args.add ? blocks.columns : args.c_row;
-      block.to = block.last ? c : held;
-      block.to_row = block.last ? args.c_row : block.chains_row;
-      RunBlock(args, block, part.packed_a);
-      k += block.k;
-    } while (k < k_end);
+      block.b = packed;
+      block.panel_stride = block.k * kPanel;
+      block.half_stride = block.k * kLanes;
+    }
+    float* c = args.c + i * args.c_row + at.j;
+    // c holds what is added to, so unfinished chains wait elsewhere.
+    float* held = args.add ? part.chains + (all_rows_aside ? i - part.row_begin : 0) * blocks.columns : c;
+    block.chains = k == 0 ? nullptr : held;
+    block.chains_row = args.add ? blocks.columns : args.c_row;
+    block.to = block.last ? c : held;
+    block.to_row = block.last ? args.c_row : block.chains_row;
+    RunBlock(args, block, part.packed_a);
+    k += block.k;
+  } while (k < at.k_end);
+}
+
+void RunColumns(const MatmulArgs& args, const MatmulPart& part, const Columns& at) {
+  // Threads even out at the end of their parts, and where no row waits for a later block of k.
+  if (part.take_rows != nullptr && at.k_end - at.k0 == args.k && at.j + at.columns == part.column_end) {
+    int64_t i, i_end;
+    for (bool first = true; part.take_rows(part, &i, &i_end); first = false) RunRows(args, part, at, i, i_end, first);
+    return;
+  }
+  for (int64_t i = part.row_begin; i < part.row_end; i += part.blocks.rows) {
+    RunRows(args, part, at, i, Min(i + part.blocks.rows, part.row_end), i == part.row_begin);
   }
 }
 
@@ -95,7 +110,7 @@ void MatmulTile(const MatmulArgs& args, const MatmulPart& part) {
     int64_t k = 0;
     do {
       const int64_t end = Min(k + blocks.packed_k, args.k);
-      RunColumns(args, part, j, Min(blocks.columns, part.column_end - j), k, end);
+      RunColumns(args, part, {j, Min(blocks.columns, part.column_end - j), k, end});
       k = end;
     } while (k < args.k);
   }

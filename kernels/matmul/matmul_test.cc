@@ -231,13 +231,31 @@ TEST(MatmulTest, LinearKeepsOuterAxesAndThePackedCopyKnowsItsVersion) {
   EXPECT_NE(packed.version, w.version());
 }
 
+// Blocks of k that fit the packed b and those that do not, several blocks of columns; threads take rows of each other
+// as it happens.
 TEST(MatmulTest, BitsDoNotDependOnManyThreads) {
-  Problem p{MatmulKind::kTN, 203, 300, 411};
-  Tensor a = RandomTensor(p.a(), 1), b = RandomTensor(p.b(), 2), want = Matmul(p.kind, a, b);
-  for (int threads : {3, 5, 8, 16}) {
-    ThreadPool pool(threads);
-    ScopedThreadPool scope(pool);
-    EXPECT_TRUE(SameBits(Matmul(p.kind, a, b), want)) << threads;
+  for (const Problem& p : {Problem{MatmulKind::kTN, 203, 300, 411},
+                           {MatmulKind::kTN, 150, 2100, 70},
+                           {MatmulKind::kNT, 771, 128, 515},
+                           {MatmulKind::kNN, 301, 600, 290}}) {
+    SCOPED_TRACE(p.name());
+    Tensor a = RandomTensor(p.a(), 1), b = RandomTensor(p.b(), 2), want = Matmul(p.kind, a, b);
+    for (int threads : {2, 3, 5, 8, 16}) {
+      ThreadPool pool(threads);
+      ScopedThreadPool scope(pool);
+      for (int repeat = 0; repeat < 3; ++repeat) EXPECT_TRUE(SameBits(Matmul(p.kind, a, b), want)) << threads;
+      // In a nested call one thread runs all parts in turn: the first takes the rows of all others.
+      ParallelFor(2, 1, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+          Tensor sum = want.Clone();
+          Slot slot(sum, /*accumulate=*/true);
+          MatmulTo(p.kind, a, b, slot);
+          for (int64_t e = 0; e < sum.elements(); ++e) {
+            ASSERT_EQ(sum.data<float>()[e], 2 * want.data<float>()[e]) << threads;
+          }
+        }
+      });
+    }
   }
 }
 
