@@ -81,24 +81,26 @@ AttentionArgs MakeArgs(const Tensor& q, const Tensor& k, const Tensor& v, Tensor
   return args;
 }
 
-// Items with the cost of each, cut into parts of about equal cost: a long sequence is shared too. No result depends on
-// the cut.
+// Items and what all of them cost: a long sequence is shared too. No result depends on who takes which.
 template <typename Item>
 class Work {
  public:
   void Add(const Item& item, int64_t cost) {
     items_.push_back(item);
-    middles_.push_back(total_ + cost / 2);
     total_ += cost;
   }
-  // body(items, part): parts run at the same time. There are Parts() of them.
+  // body(items, part), any number of times for each part; parts run at the same time. There are Parts() of them.
   template <typename Body>
   void ForEachPart(const Body& body) const {
-    int64_t parts = Parts();
+    const int parts = static_cast<int>(Parts());
+    const int64_t count = static_cast<int64_t>(items_.size());
+    WorkShares shares(parts);
+    shares.Cut(count, parts, /*grain=*/1, /*most=*/count);
     ParallelFor(parts, 1, [&](int64_t begin, int64_t end) {
       for (int64_t part = begin; part < end; ++part) {
-        int64_t first = First(part, parts);
-        body(std::span<const Item>(items_).subspan(first, First(part + 1, parts) - first), part);
+        for (int64_t first, last; shares.Take(static_cast<int>(part), &first, &last);) {
+          body(std::span<const Item>(items_).subspan(first, last - first), part);
+        }
       }
     });
   }
@@ -106,13 +108,7 @@ class Work {
   int64_t Parts() const { return std::clamp<int64_t>(total_ / kGrain, 1, ThreadPool::Current().threads()); }
 
  private:
-  int64_t First(int64_t part, int64_t parts) const {
-    if (part == parts) return static_cast<int64_t>(items_.size());
-    return std::lower_bound(middles_.begin(), middles_.end(), total_ / parts * part) - middles_.begin();
-  }
-
   std::vector<Item> items_;
-  std::vector<int64_t> middles_;
   int64_t total_ = 0;
 };
 
