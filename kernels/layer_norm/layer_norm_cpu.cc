@@ -1,4 +1,4 @@
-// One row at a time in sixteen lanes; compiled once per instruction set.
+// Sixteen lanes of a row at a time, a few rows side by side; compiled once per instruction set.
 #include "kernels/layer_norm/layer_norm_args.h"
 #include "kernels/simd.h"
 
@@ -9,31 +9,47 @@ namespace {
 // Rows whose two gradients are taken in turn, so that the second finds them in the cache.
 constexpr int64_t kBlockRows = 8;
 
-QUERN_INLINE void ForwardRow(const LayerNormArgs& args, int64_t n) {
+// body(0), .., body(kRows - 1), unrolled.
+template <int kRows, typename Body>
+QUERN_INLINE void Rows(const Body& body) {
+#pragma GCC unroll 4
+  for (int r = 0; r < kRows; ++r) body(r);
+}
+
+// kRows rows from row n on, side by side: a row waits for its sums, for its root and for the division, one after the
+// other, and meanwhile the processor has the others to do.
+template <int kRows>
+QUERN_INLINE void ForwardRows(const LayerNormArgs& args, int64_t n) {
   const int64_t cols = args.cols;
   const float* x = args.x + n * cols;
   float* y = args.y + n * cols;
-  F32x16 sum = Zero(), squares = Zero();
-  ForEachVector(0, cols, [&](int64_t c, auto lanes) { sum = sum + Load(x + c, lanes, Zero()); });
-  const F32x16 mean = Broadcast(ReduceSum(sum) / static_cast<float>(cols));
+  float mean[kRows], rstd[kRows];
+  F32x16 sums[kRows];
+  Rows<kRows>([&](int r) { sums[r] = Zero(); });
   ForEachVector(0, cols, [&](int64_t c, auto lanes) {
-    F32x16 deviation = Load(x + c, lanes, mean) - mean;
-    squares = Fma(deviation, deviation, squares);
+    Rows<kRows>([&](int r) { sums[r] = sums[r] + Load(x + r * cols + c, lanes, Zero()); });
   });
-  const float rstd = 1.0f / __builtin_sqrtf(ReduceSum(squares) / static_cast<float>(cols) + args.eps);
-  args.mean[n] = FirstLane(mean);
-  args.rstd[n] = rstd;
-  const F32x16 scale = Broadcast(rstd);
-  if (args.bias != nullptr) {
-    ForEachVector(0, cols, [&](int64_t c, auto lanes) {
-      F32x16 xhat = (Load(x + c, lanes, Zero()) - mean) * scale;
-      Store(y + c, lanes, Fma(xhat, Load(args.weight + c, lanes, Zero()), Load(args.bias + c, lanes, Zero())));
+  Rows<kRows>([&](int r) { mean[r] = ReduceSum(sums[r]) / static_cast<float>(cols); });
+  Rows<kRows>([&](int r) { sums[r] = Zero(); });
+  ForEachVector(0, cols, [&](int64_t c, auto lanes) {
+    Rows<kRows>([&](int r) {
+      F32x16 deviation = Load(x + r * cols + c, lanes, Broadcast(mean[r])) - Broadcast(mean[r]);
+      sums[r] = Fma(deviation, deviation, sums[r]);
     });
-  } else {
-    ForEachVector(0, cols, [&](int64_t c, auto lanes) {
-      Store(y + c, lanes, (Load(x + c, lanes, Zero()) - mean) * scale * Load(args.weight + c, lanes, Zero()));
+  });
+  Rows<kRows>([&](int r) {
+    rstd[r] = 1.0f / __builtin_sqrtf(ReduceSum(sums[r]) / static_cast<float>(cols) + args.eps);
+    args.mean[n + r] = mean[r];
+    args.rstd[n + r] = rstd[r];
+  });
+  ForEachVector(0, cols, [&](int64_t c, auto lanes) {
+    const F32x16 weight = Load(args.weight + c, lanes, Zero());
+    const F32x16 bias = args.bias != nullptr ? Load(args.bias + c, lanes, Zero()) : Zero();
+    Rows<kRows>([&](int r) {
+      F32x16 xhat = (Load(x + r * cols + c, lanes, Zero()) - Broadcast(mean[r])) * Broadcast(rstd[r]);
+      Store(y + r * cols + c, lanes, args.bias != nullptr ? Fma(xhat, weight, bias) : xhat * weight);
     });
-  }
+  });
 }
 
 QUERN_INLINE void InputGradientRow(const LayerNormBackwardArgs& args, int64_t n) {
@@ -76,7 +92,9 @@ QUERN_INLINE void AddParameterGradients(const LayerNormBackwardArgs& args, int64
 }  // namespace
 
 void LayerNormRows(const LayerNormArgs& args, int64_t begin, int64_t end) {
-  for (int64_t n = begin; n < end; ++n) ForwardRow(args, n);
+  int64_t n = begin;
+  for (; n + 4 <= end; n += 4) ForwardRows<4>(args, n);
+  for (; n < end; ++n) ForwardRows<1>(args, n);
 }
 
 void LayerNormBackwardChunks(const LayerNormBackwardArgs& args, int64_t begin, int64_t end) {
