@@ -133,9 +133,9 @@ Var LayerNorm(const Var& x, const Var& weight, const Var& bias, float eps) {
 }
 
 Var Gelu(const Var& x, GeluKind kind) {
-  Tensor dense = Dense(x);
-  return Record("Gelu", Gelu(dense, kind), {x},
-                [x = dense, kind](const Tensor& dy, Grads& out) { GeluBackward(dy, x, kind, out[0]); });
+  Tensor dense = Dense(x), y = Gelu(dense, kind);
+  return Record("Gelu", y, {x},
+                [x = dense, y, kind](const Tensor& dy, Grads& out) { GeluBackward(dy, x, y, kind, out[0]); });
 }
 
 Var Silu(const Var& x) {

@@ -59,6 +59,21 @@ QUERN_INLINE F32x16 Exp(F32x16 x) {
   return TimesPow2(p, n);
 }
 
+// 2^x for x <= 0, at most 1 ulp off: exactly 1 at 0, exactly 0 below -126 and at -inf, NaN for NaN. For weights and
+// densities: ones that small count for nothing, so no denormals are made. Minimax polynomial of degree 6 on [-1/2, 1/2]
+// through (0, 1), relative error 3e-9 before rounding.
+QUERN_INLINE F32x16 Exp2(F32x16 x) {
+  F32x16 n = Round(x), r = x - n;
+  F32x16 p = Broadcast(1.55946776e-4f);
+  p = Fma(p, r, Broadcast(1.34066446e-3f));
+  p = Fma(p, r, Broadcast(9.61769297e-3f));
+  p = Fma(p, r, Broadcast(5.55031055e-2f));
+  p = Fma(p, r, Broadcast(2.40226528e-1f));
+  p = Fma(p, r, Broadcast(6.93147215e-1f));
+  p = Fma(p, r, Broadcast(1.0f));
+  return Select(x < Broadcast(-126.0f), Zero(), p * Pow2(n));
+}
+
 // Natural logarithm, at most 1 ulp off. Exactly 0 at 1, -inf at 0 and -0, inf at inf; NaN below 0.
 // x = 2^k (1 + f), then log(1 + f) = f - f^2/2 + f^3 q(f), q minimax of degree 7.
 QUERN_INLINE F32x16 Log(F32x16 x) {

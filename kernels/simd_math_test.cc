@@ -20,11 +20,13 @@ struct Subject {
   SimdFunction function;
   const char* name;
   double (*exact)(double);
-  double bound;  // units in the last place, as kernels/simd_math.h states
+  double bound;       // units in the last place, as kernels/simd_math.h states
+  float most = kInf;  // the greatest argument
 };
 
 const Subject kSubjects[] = {
     {SimdFunction::kExp, "Exp", [](double x) { return std::exp(x); }, 1},
+    {SimdFunction::kExp2, "Exp2", [](double x) { return x < -126 ? 0 : std::exp2(x); }, 1, 0},
     {SimdFunction::kLog, "Log", [](double x) { return std::log(x); }, 1},
     {SimdFunction::kSigmoid, "Sigmoid", [](double x) { return 1 / (1 + std::exp(-x)); }, 3},
     {SimdFunction::kTanh, "Tanh", [](double x) { return std::tanh(x); }, 5},
@@ -90,6 +92,7 @@ TEST(SimdMathTest, StaysWithinItsStatedErrorAndEverySetGivesTheSameBits) {
             << subject.name << ", " << Name(isa);
       }
       for (size_t i = 0; i < x.size(); ++i) {
+        if (x[i] > subject.most) continue;
         double error = ErrorInUlps(first[i], subject.exact(x[i]));
         if (error > worst) {
           worst = error;
@@ -112,7 +115,9 @@ TEST(SimdMathTest, IsExactWhereItMatters) {
       {SimdFunction::kExp, 0.0f, 1.0f},         {SimdFunction::kExp, -0.0f, 1.0f},
       {SimdFunction::kExp, -kInf, 0.0f},        {SimdFunction::kExp, kInf, kInf},
       {SimdFunction::kExp, -103.98f, 0.0f},     {SimdFunction::kExp, 88.73f, kInf},
-      {SimdFunction::kExp, -103.9f, 0x1p-149f}, {SimdFunction::kLog, 1.0f, 0.0f},
+      {SimdFunction::kExp, -103.9f, 0x1p-149f}, {SimdFunction::kExp2, 0.0f, 1.0f},
+      {SimdFunction::kExp2, -1.0f, 0.5f},       {SimdFunction::kExp2, -kInf, 0.0f},
+      {SimdFunction::kExp2, -126.01f, 0.0f},    {SimdFunction::kLog, 1.0f, 0.0f},
       {SimdFunction::kLog, 0.0f, -kInf},        {SimdFunction::kLog, -0.0f, -kInf},
       {SimdFunction::kLog, kInf, kInf},         {SimdFunction::kLog, -1.0f, kNan},
       {SimdFunction::kLog, -kInf, kNan},        {SimdFunction::kSigmoid, 0.0f, 0.5f},

@@ -8,7 +8,7 @@
 
 namespace quern {
 
-enum class SimdFunction { kExp, kLog, kSigmoid, kTanh, kErf };
+enum class SimdFunction { kExp, kExp2, kLog, kSigmoid, kTanh, kErf };
 
 // y[i] = function(x[i]), n a multiple of 16.
 QUERN_FOR_EACH_ISA(void ApplySimdFunction(SimdFunction function, const float* x, float* y, int64_t n);)

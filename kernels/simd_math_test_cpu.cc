@@ -9,6 +9,8 @@ QUERN_INLINE F32x16 One(SimdFunction function, F32x16 x) {
   switch (function) {
     case SimdFunction::kExp:
       return Exp(x);
+    case SimdFunction::kExp2:
+      return Exp2(x);
     case SimdFunction::kLog:
       return Log(x);
     case SimdFunction::kSigmoid:

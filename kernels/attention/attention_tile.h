@@ -1,4 +1,4 @@
-// What the forward and the backward unit share: products of small tiles, 2^x, log, and the packing of keys. For
+// What the forward and the backward unit share: products of small tiles, log, and the packing of keys. For
 // per-instruction-set units only.
 #ifndef QUERN_KERNELS_ATTENTION_ATTENTION_TILE_H_
 #define QUERN_KERNELS_ATTENTION_ATTENTION_TILE_H_
@@ -161,21 +161,6 @@ QUERN_INLINE F32x16 LaneNumbers() {
 #else
   return {_mm256_setr_ps(0, 1, 2, 3, 4, 5, 6, 7), _mm256_setr_ps(8, 9, 10, 11, 12, 13, 14, 15)};
 #endif
-}
-
-// 2^x for x <= 0: exactly 1 at 0, exactly 0 below -126 and at -inf, NaN for NaN. Weights that small count for nothing,
-// so no denormals are made. Minimax polynomial of degree 6 on [-1/2, 1/2] through (0, 1), relative error 3e-9 before
-// rounding.
-QUERN_INLINE F32x16 Exp2(F32x16 x) {
-  F32x16 n = Round(x), r = x - n;
-  F32x16 p = Broadcast(1.55946776e-4f);
-  p = Fma(p, r, Broadcast(1.34066446e-3f));
-  p = Fma(p, r, Broadcast(9.61769297e-3f));
-  p = Fma(p, r, Broadcast(5.55031055e-2f));
-  p = Fma(p, r, Broadcast(2.40226528e-1f));
-  p = Fma(p, r, Broadcast(6.93147215e-1f));
-  p = Fma(p, r, Broadcast(1.0f));
-  return Select(x < Broadcast(-126.0f), Zero(), p * Pow2(n));
 }
 
 // ln(2^m * x) for finite x > 0, the sum of a softmax over its maximum. NaN for NaN. The polynomial is Cephes's

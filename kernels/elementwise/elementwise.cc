@@ -148,9 +148,9 @@ Tensor Gelu(const Tensor& x, GeluKind kind) {
   return RunNew(Operands("Gelu", kind == GeluKind::kErf ? ElementwiseOp::kGeluErf : ElementwiseOp::kGeluTanh, x), x);
 }
 
-void GeluBackward(const Tensor& dy, const Tensor& x, GeluKind kind, Slot& dx) {
+void GeluBackward(const Tensor& dy, const Tensor& x, const Tensor& y, GeluKind kind, Slot& dx) {
   ElementwiseOp op = kind == GeluKind::kErf ? ElementwiseOp::kGeluErfBackward : ElementwiseOp::kGeluTanhBackward;
-  RunInto("GeluBackward", Operands("GeluBackward", op, dy, &x), x, dx);
+  RunInto("GeluBackward", Operands("GeluBackward", op, dy, &x, &y), x, dx);
 }
 
 Tensor Tanh(const Tensor& x) { return RunNew(Operands("Tanh", ElementwiseOp::kTanh, x), x); }

@@ -27,7 +27,8 @@ void ScaleTo(const Tensor& x, float factor, Slot& out);
 // 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))), which GPT-2 calls gelu_new.
 enum class GeluKind { kErf, kTanh };
 Tensor Gelu(const Tensor& x, GeluKind kind);
-void GeluBackward(const Tensor& dy, const Tensor& x, GeluKind kind, Slot& dx);
+// y is Gelu(x, kind): with it the derivative of kErf costs half.
+void GeluBackward(const Tensor& dy, const Tensor& x, const Tensor& y, GeluKind kind, Slot& dx);
 
 Tensor Tanh(const Tensor& x);
 // 1 / (1 + exp(-x)).

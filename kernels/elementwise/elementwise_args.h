@@ -15,7 +15,7 @@ enum class ElementwiseOp {
   kFill,              // factor
   kGeluErf,           // gelu(a)
   kGeluTanh,          // gelu(a)
-  kGeluErfBackward,   // a * gelu'(b)
+  kGeluErfBackward,   // a * gelu'(b), c = gelu(b)
   kGeluTanhBackward,  // a * gelu'(b)
   kTanh,              // tanh(a)
   kSigmoid,           // sigmoid(a)

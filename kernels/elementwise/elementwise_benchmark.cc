@@ -11,7 +11,7 @@ namespace quern {
 namespace {
 
 struct Operands {
-  Tensor a, b, row, out;
+  Tensor a, b, c, row, out;  // c = Gelu(b, kErf)
 };
 
 // `read` and `written` count floats per element. What Eigen lacks has no opponent.
@@ -34,15 +34,15 @@ const std::vector<Operation>& Operations() {
       {"gelu tanh backward", 2, 1,
        [](Operands& o) {
          Slot dx(o.out);
-         GeluBackward(o.a, o.b, GeluKind::kTanh, dx);
+         GeluBackward(o.a, o.b, o.c, GeluKind::kTanh, dx);
        },
        EigenOp::kGeluTanhBackward},
       {"gelu erf backward",
-       2,
+       3,
        1,
        [](Operands& o) {
          Slot dx(o.out);
-         GeluBackward(o.a, o.b, GeluKind::kErf, dx);
+         GeluBackward(o.a, o.b, o.c, GeluKind::kErf, dx);
        },
        {}},
       {"silu", 1, 1, [](Operands& o) { Silu(o.a); }, EigenOp::kSilu},
@@ -60,8 +60,9 @@ BenchmarkCase Case(const Operation& operation, int64_t rows, int64_t cols) {
   c.written = 4 * floats * operation.written;
   c.footprint = c.bytes + (operation.eigen ? 4 * floats : 0);
   c.prepare = [=](BenchmarkCase& self) {
-    Operands o{RandomTensor({rows, cols}, 1, 3.0f), RandomTensor({rows, cols}, 2, 3.0f), RandomTensor({cols}, 3),
-               Tensor::Zeros({rows, cols}, DType::kF32)};
+    Operands o{RandomTensor({rows, cols}, 1, 3.0f), RandomTensor({rows, cols}, 2, 3.0f), Tensor(),
+               RandomTensor({cols}, 3), Tensor::Zeros({rows, cols}, DType::kF32)};
+    o.c = Gelu(o.b, GeluKind::kErf);
     self.run = [o, run = operation.run]() mutable { run(o); };
     if (!operation.eigen) return;
     EigenArgs args{};

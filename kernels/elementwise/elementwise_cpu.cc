@@ -9,32 +9,40 @@ namespace quern {
 namespace QUERN_ISA {
 namespace {
 
-// out (+)= f(a, b). Where f takes no notice of an operand, neither is it read.
+// out (+)= f(a, b, c). Where f takes no notice of an operand, neither is it read.
 template <typename F>
-QUERN_INLINE void Map(const ElementwiseArgs& args, const float* a, const float* b, int64_t begin, int64_t end, F f) {
+QUERN_INLINE void Map(const ElementwiseArgs& args, const float* a, const float* b, const float* c, int64_t begin,
+                      int64_t end, F f) {
   float* out = args.out;
   int64_t i = begin;
   if (args.add) {
-    for (; i + kLanes <= end; i += kLanes) Store(out + i, Load(out + i) + f(Load(a + i), Load(b + i)));
+    for (; i + kLanes <= end; i += kLanes) Store(out + i, Load(out + i) + f(Load(a + i), Load(b + i), Load(c + i)));
   } else {
-    for (; i + kLanes <= end; i += kLanes) Store(out + i, f(Load(a + i), Load(b + i)));
+    for (; i + kLanes <= end; i += kLanes) Store(out + i, f(Load(a + i), Load(b + i), Load(c + i)));
   }
   if (i == end) return;
   int64_t left = end - i;
-  F32x16 y = f(LoadFirst(a + i, left, Zero()), LoadFirst(b + i, left, Zero()));
+  F32x16 y = f(LoadFirst(a + i, left, Zero()), LoadFirst(b + i, left, Zero()), LoadFirst(c + i, left, Zero()));
   if (args.add) y = LoadFirst(out + i, left, Zero()) + y;
   StoreFirst(out + i, left, y);
+}
+
+template <typename F>
+QUERN_INLINE void Map(const ElementwiseArgs& args, const float* a, const float* b, int64_t begin, int64_t end, F f) {
+  Map(args, a, b, b, begin, end, [=](F32x16 a, F32x16 b, F32x16) { return f(a, b); });
 }
 
 // sigmoid(x) and sigmoid(-x) = 1 - sigmoid(x), neither by a difference.
 struct Sigmoids {
   F32x16 of, of_minus;
 };
-QUERN_INLINE Sigmoids BothSigmoids(F32x16 x) {
-  F32x16 e = Exp(-Abs(x)), large = Broadcast(1.0f) / (Broadcast(1.0f) + e), small = e * large;
+// e = exp(-|x|).
+QUERN_INLINE Sigmoids BothSigmoids(F32x16 x, F32x16 e) {
+  F32x16 large = Broadcast(1.0f) / (Broadcast(1.0f) + e), small = e * large;
   Mask16 negative = x < Zero();
   return {Select(negative, small, large), Select(negative, large, small)};
 }
+QUERN_INLINE Sigmoids BothSigmoids(F32x16 x) { return BothSigmoids(x, Exp(-Abs(x))); }
 
 QUERN_INLINE F32x16 Silu(F32x16 x) { return x * Sigmoid(x); }
 
@@ -42,23 +50,30 @@ QUERN_INLINE F32x16 SiluDerivative(F32x16 x, Sigmoids s) { return s.of * Fma(x, 
 
 QUERN_INLINE F32x16 Phi(F32x16 x) { return Broadcast(0.5f) * (Broadcast(1.0f) + Erf(x * Broadcast(0.707106781f))); }
 
-QUERN_INLINE F32x16 GeluErfDerivative(F32x16 x) {
-  F32x16 density = Broadcast(0.398942280f) * Exp(Broadcast(-0.5f) * x * x);
-  return Fma(x, density, Phi(x));
+// y = x Phi(x) is there already: Phi is had by one division, but for x so small that y has lost its digits.
+QUERN_INLINE F32x16 GeluErfDerivative(F32x16 x, F32x16 y) {
+  F32x16 phi = Select(Abs(x) < Broadcast(1e-30f), Broadcast(0.5f), y / x);
+  F32x16 density = Broadcast(0.398942280f) * Exp2(x * x * Broadcast(-0.721347520f));  // log2(e) / 2
+  return Fma(x, density, phi);
 }
 
 // (1 + tanh(z)) / 2 = sigmoid(2 z), and 2 z = x (2 sqrt(2 / pi) + 2 sqrt(2 / pi) 0.044715 x^2).
 constexpr float kTanhLinear = 1.59576912f, kTanhCubic = 0.0713548163f;
+// The same times log2(e), for powers of two.
+constexpr float kTanhLinear2 = 2.30220819f, kTanhCubic2 = 0.102943240f;
 
-QUERN_INLINE F32x16 GeluTanh(F32x16 x) {
-  return x * Sigmoid(x * Fma(x * x, Broadcast(kTanhCubic), Broadcast(kTanhLinear)));
+QUERN_INLINE Sigmoids TanhSigmoids(F32x16 x, F32x16 square) {
+  F32x16 z = x * Fma(square, Broadcast(kTanhCubic2), Broadcast(kTanhLinear2));
+  return BothSigmoids(z, Exp2(-Abs(z)));
 }
+
+QUERN_INLINE F32x16 GeluTanh(F32x16 x) { return x * TanhSigmoids(x, x * x).of; }
 
 QUERN_INLINE F32x16 GeluTanhDerivative(F32x16 x) {
   // Beyond 16 the derivative is 0 or 1, and x^3 would overflow to inf * 0.
   x = Min(Broadcast(16.0f), Max(Broadcast(-16.0f), x));
   F32x16 square = x * x;
-  Sigmoids s = BothSigmoids(x * Fma(square, Broadcast(kTanhCubic), Broadcast(kTanhLinear)));
+  Sigmoids s = TanhSigmoids(x, square);
   F32x16 slope = Fma(square, Broadcast(3 * kTanhCubic), Broadcast(kTanhLinear));
   return s.of * Fma(x * slope, s.of_minus, Broadcast(1.0f));
 }
@@ -93,7 +108,7 @@ QUERN_INLINE Mask16 Reaches(const uint32_t* words, uint32_t threshold) {
 }  // namespace
 
 void Elementwise(const ElementwiseArgs& args, int64_t begin, int64_t end) {
-  const float *a = args.a, *b = args.b;
+  const float *a = args.a, *b = args.b, *c = args.c;
   const F32x16 factor = Broadcast(args.factor);
   switch (args.op) {
     case ElementwiseOp::kAdd:
@@ -109,7 +124,7 @@ void Elementwise(const ElementwiseArgs& args, int64_t begin, int64_t end) {
     case ElementwiseOp::kGeluTanh:
       return Map(args, a, a, begin, end, [](F32x16 a, F32x16) { return GeluTanh(a); });
     case ElementwiseOp::kGeluErfBackward:
-      return Map(args, a, b, begin, end, [](F32x16 a, F32x16 b) { return a * GeluErfDerivative(b); });
+      return Map(args, a, b, c, begin, end, [](F32x16 a, F32x16 b, F32x16 c) { return a * GeluErfDerivative(b, c); });
     case ElementwiseOp::kGeluTanhBackward:
       return Map(args, a, b, begin, end, [](F32x16 a, F32x16 b) { return a * GeluTanhDerivative(b); });
     case ElementwiseOp::kTanh:

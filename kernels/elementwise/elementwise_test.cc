@@ -61,7 +61,9 @@ TEST_P(ElementwiseSizes, ActivationsAndTheirGradients) {
   // 5 ulp (simd_math.h).
   ExpectIsasAgree([&] { return std::vector<Tensor>{Tanh(x), Sigmoid(x), Erf(x)}; }, 6e-7, 0);
   for (GeluKind kind : {GeluKind::kErf, GeluKind::kTanh}) {
-    ExpectIsasAgree([&] { return BothWays(x.shape(), [&](Slot& dx) { GeluBackward(dy, x, kind, dx); }); }, 3e-6, 1e-6);
+    ExpectIsasAgree(
+        [&] { return BothWays(x.shape(), [&](Slot& dx) { GeluBackward(dy, x, Gelu(x, kind), kind, dx); }); }, 3e-6,
+        1e-6);
   }
   ExpectIsasAgree([&] { return BothWays(x.shape(), [&](Slot& dx) { SiluBackward(dy, x, dx); }); }, 3e-6, 1e-6);
 }
@@ -130,7 +132,7 @@ TEST(ElementwiseTest, OutputsStayInside) {
     Slot to_product(product.tensor), to_gelu(gelu.tensor), to_gate(dgate.tensor), to_up(dup.tensor),
         to_dropped(dropped.tensor);
     MulTo(a, b, to_product);
-    GeluBackward(dy, a, GeluKind::kTanh, to_gelu);
+    GeluBackward(dy, a, Gelu(a, GeluKind::kTanh), GeluKind::kTanh, to_gelu);
     SwiGluBackward(dy, a, b, to_gate, to_up);
     DropoutBackward(dy, 0.3f, {}, to_dropped);
     for (const Guarded* guarded : {&fill, &product, &gelu, &dgate, &dup, &dropped}) EXPECT_TRUE(guarded->GuardIntact());
@@ -167,8 +169,8 @@ TEST(ElementwiseTest, LargeInputsReachTheirLimitsAndNanStays) {
       EXPECT_TRUE(std::isnan(v[7]));
     }
     Slot erf(Poisoned({8})), tanh(Poisoned({8})), silu(Poisoned({8}));
-    GeluBackward(dy, x, GeluKind::kErf, erf);
-    GeluBackward(dy, x, GeluKind::kTanh, tanh);
+    GeluBackward(dy, x, Gelu(x, GeluKind::kErf), GeluKind::kErf, erf);
+    GeluBackward(dy, x, Gelu(x, GeluKind::kTanh), GeluKind::kTanh, tanh);
     SiluBackward(dy, x, silu);
     for (Slot* slot : {&erf, &tanh, &silu}) {
       const float* v = slot->destination().data<float>();
