@@ -1,10 +1,9 @@
 #include "eval/rouge.h"
 
-#include <cstdlib>
-
 #include "base/file.h"
 #include "base/interrupt.h"
 #include "base/json.h"
+#include "base/testing.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -98,8 +97,8 @@ TEST(RougeTest, LinesBeyondAllMeasureAreRefused) {
 
 // Scores that ROUGE-1.5.5 gave, to five places.
 TEST(RougeTest, AgreesWithRouge155) {
-  const char* fixtures = std::getenv("QUERN_FIXTURES");
-  if (fixtures == nullptr) GTEST_SKIP() << "QUERN_FIXTURES is not set";
+  const std::string fixtures = FixturesFolder();
+  if (fixtures.empty()) GTEST_SKIP() << kNoFixtures;
   const Json vectors = ReadJsonFile(JoinPath(fixtures, "eval/rouge155_vectors.json")).value();
   ASSERT_FALSE(vectors["cases"].empty());
   for (const Json& c : vectors["cases"]) {

@@ -1,9 +1,8 @@
 #include "serve/generate_request.h"
 
-#include <cstdlib>
-
 #include "base/file.h"
 #include "base/json.h"
+#include "base/testing.h"
 #include "gtest/gtest.h"
 
 namespace quern {
@@ -118,8 +117,8 @@ TEST(GenerateRequest, WhatIsNotJsonIs400) {
 
 // Each of the reference's JSON texts, as a body and as the value of each field: an answer, never more.
 TEST(GenerateRequest, OutsideJson) {
-  const char* fixtures = std::getenv("QUERN_FIXTURES");
-  if (fixtures == nullptr) GTEST_SKIP() << "QUERN_FIXTURES is not set";
+  const std::string fixtures = FixturesFolder();
+  if (fixtures.empty()) GTEST_SKIP() << kNoFixtures;
   const std::string folder = JoinPath(fixtures, "negative/json");
   auto names = ListFolder(folder);
   ASSERT_TRUE(names.ok()) << names.status();

@@ -1,11 +1,10 @@
 // What the API and the page answer, with a fake engine. With a real model: server_test.cc.
 #include "serve/http_service.h"
 
-#include <cstdlib>
-
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/testing.h"
 #include "gtest/gtest.h"
 #include "serve/service_testing.h"
 
@@ -86,8 +85,8 @@ TEST_F(ServeTest, RefusesBadContent) {
 }
 
 TEST_F(ServeTest, OutsideJsonThroughHttp) {
-  const char* fixtures = std::getenv("QUERN_FIXTURES");
-  if (fixtures == nullptr) GTEST_SKIP() << "QUERN_FIXTURES is not set";
+  const std::string fixtures = FixturesFolder();
+  if (fixtures.empty()) GTEST_SKIP() << kNoFixtures;
   Start();
   TestClient client(server_->port());
   auto names = ListFolder(JoinPath(fixtures, "negative/json"));

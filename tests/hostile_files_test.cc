@@ -1,10 +1,10 @@
 // Malformed and foreign files that others made, through the commands that a user would give them to: each is refused
 // with its own message, exit status 3, and nothing is left behind.
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 
 #include "base/file.h"
+#include "base/testing.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/cli_run.h"
@@ -21,9 +21,8 @@ using Strings = std::vector<std::string>;
 class HostileFilesTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    const char* fixtures = std::getenv("QUERN_FIXTURES");
-    if (fixtures == nullptr) GTEST_SKIP() << "QUERN_FIXTURES is not set";
-    fixtures_ = fixtures;
+    fixtures_ = FixturesFolder();
+    if (fixtures_.empty()) GTEST_SKIP() << kNoFixtures;
     world_ = JoinPath(::testing::TempDir(), "hostile_files");
     ASSERT_TRUE(RemoveAll(world_).ok() && MakeFolders(world_).ok());
   }

@@ -3,10 +3,10 @@
 #include <signal.h>
 
 #include <cmath>
-#include <cstdlib>
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/testing.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "serve/http/testing.h"
@@ -21,9 +21,8 @@ using Strings = std::vector<std::string>;
 class StoriesTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    const char* fixtures = std::getenv("QUERN_FIXTURES");
-    if (fixtures == nullptr || *fixtures == '\0') GTEST_SKIP() << "QUERN_FIXTURES names no folder of reference data";
-    fixtures_ = fixtures;
+    fixtures_ = FixturesFolder();
+    if (fixtures_.empty()) GTEST_SKIP() << kNoFixtures;
     world_ = JoinPath(::testing::TempDir(), "stories");
     ASSERT_TRUE(MakeFolders(world_).ok());
     if (FileExists(JoinPath(world_, "model"))) return;

@@ -1,9 +1,9 @@
-#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <sstream>
 
 #include "base/file.h"
+#include "base/testing.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "kernels/isa.h"
@@ -242,8 +242,8 @@ TEST(OpVectorsTest, ExitStatuses) {
 class OnnxFixtures : public testing::Test {
  protected:
   void SetUp() override {
-    const char* fixtures = std::getenv("QUERN_FIXTURES");
-    if (fixtures == nullptr || *fixtures == 0) GTEST_SKIP() << "QUERN_FIXTURES is not set";
+    const std::string fixtures = FixturesFolder();
+    if (fixtures.empty()) GTEST_SKIP() << kNoFixtures;
     folder_ = JoinPath(fixtures, "numerics/onnx_node");
     if (!IsFolder(folder_)) GTEST_SKIP() << folder_ << " is not there";
     absl::StatusOr<std::vector<std::string>> tests = FindOpTests(folder_);
