@@ -24,6 +24,11 @@ namespace {
 // them all, has fewer page faults.
 constexpr int64_t kHugeThreshold = int64_t{4} << 20, kHugePage = int64_t{2} << 20;
 
+// Smaller ones, from a page on, are cut from slabs of huge pages: a training step that walks through thousands of small
+// pages waits for the tables that say where they are. Blocks that all began at the start of a page would fall into the
+// same sets of the caches, so each begins an odd number of cache lines further than the one before.
+constexpr int64_t kSlab = int64_t{16} << 20, kLeastInSlab = 4096, kSlabGap = 9 * kAlignment;
+
 // Blocks are rounded up so that nearly equal sizes share a class: eight classes per power of two, at most 12.5 %
 // unused.
 int64_t SizeClass(int64_t bytes) {
@@ -52,6 +57,42 @@ void SystemFree(void* data, Device device) {
   }
 }
 
+// Slabs and how many blocks each was cut into.
+class Slabs {
+ public:
+  // Null where the system has no more memory.
+  void* Cut(int64_t bytes) {
+    if (last_ == nullptr || used_ + bytes > kSlab) {
+      void* slab = std::aligned_alloc(kSlab, kSlab);
+      if (slab == nullptr) return nullptr;
+      madvise(slab, kSlab, MADV_HUGEPAGE);
+      ASAN_POISON_MEMORY_REGION(slab, kSlab);
+      last_ = static_cast<char*>(slab);
+      used_ = 0;
+    }
+    void* data = last_ + used_;
+    used_ += bytes + kSlabGap;
+    ++blocks_[last_];
+    return data;
+  }
+
+  static void* SlabOf(void* block) {
+    return reinterpret_cast<void*>(reinterpret_cast<uintptr_t>(block) & ~static_cast<uintptr_t>(kSlab - 1));
+  }
+  int64_t BlocksOf(void* slab) const { return blocks_.at(slab); }
+
+  void Release(void* slab) {
+    if (slab == last_) last_ = nullptr;
+    blocks_.erase(slab);
+    std::free(slab);
+  }
+
+ private:
+  char* last_ = nullptr;  // the one that is being cut
+  int64_t used_ = 0;
+  std::map<void*, int64_t> blocks_;
+};
+
 // One per device. Freed blocks wait in a list of their size class; nothing is split or merged.
 class CachingAllocator {
  public:
@@ -70,10 +111,10 @@ class CachingAllocator {
       list.pop_back();
       return data;
     }
-    void* data = SystemAllocate(*capacity, device_);
+    void* data = TakeLocked(*capacity);
     if (data == nullptr) {
       TrimLocked();
-      data = SystemAllocate(*capacity, device_);
+      data = TakeLocked(*capacity);
     }
     CHECK(data != nullptr) << "Storage: out of memory on " << Name(device_) << " for " << *capacity << " bytes; in use "
                            << counters_.current_bytes;
@@ -101,17 +142,38 @@ class CachingAllocator {
   }
 
  private:
+  bool InSlab(int64_t capacity) const {
+    return device_.is_cpu() && capacity >= kLeastInSlab && capacity < kHugeThreshold;
+  }
+
+  void* TakeLocked(int64_t capacity) {
+    return InSlab(capacity) ? slabs_.Cut(capacity) : SystemAllocate(capacity, device_);
+  }
+
+  // A slab goes once all its blocks are free.
   void TrimLocked() {
+    std::map<void*, int64_t> idle;  // slabs and their free blocks
     for (auto& [capacity, list] : free_) {
       for (void* data : list) {
-        SystemFree(data, device_);
-        counters_.reserved_bytes -= capacity;
+        if (InSlab(capacity)) ++idle[Slabs::SlabOf(data)];
       }
-      list.clear();
     }
+    std::erase_if(idle, [&](const auto& slab) { return slab.second < slabs_.BlocksOf(slab.first); });
+    for (auto& [capacity, list] : free_) {
+      const int64_t before = static_cast<int64_t>(list.size());
+      if (InSlab(capacity)) {
+        std::erase_if(list, [&](void* data) { return idle.count(Slabs::SlabOf(data)) > 0; });
+      } else {
+        for (void* data : list) SystemFree(data, device_);
+        list.clear();
+      }
+      counters_.reserved_bytes -= capacity * (before - static_cast<int64_t>(list.size()));
+    }
+    for (const auto& [slab, blocks] : idle) slabs_.Release(slab);
   }
 
   Device device_;
+  Slabs slabs_;
   std::mutex mutex_;
   std::map<int64_t, std::vector<void*>> free_;
   MemoryCounters counters_;

@@ -1,6 +1,9 @@
 #include "tensor/tensor.h"
 
+#include <algorithm>
 #include <numeric>
+#include <set>
+#include <vector>
 
 #include "gtest/gtest.h"
 #include "tensor/memory.h"
@@ -104,6 +107,37 @@ TEST(MemoryTest, FreedBlocksAreReusedAndCounted) {
   Tensor again = Tensor::Empty({1000, 7}, DType::kF32);
   EXPECT_EQ(again.raw(), address);
   EXPECT_EQ(GetMemoryCounters().cache_hits, before.cache_hits + 1);
+}
+
+TEST(MemoryTest, BlocksLieApartAndTrimGivesBackTheSlabsThatAreFree) {
+  TrimMemory();
+  const MemoryCounters before = GetMemoryCounters();
+  std::vector<Tensor> tensors;
+  std::set<uintptr_t> offsets;
+  for (int i = 0; i < 60; ++i) {
+    Tensor t = Tensor::Empty({100'000 + 2'000 * (i / 10)}, DType::kF32);
+    std::fill_n(t.mutable_data<float>(), t.elements(), static_cast<float>(i));
+    const uintptr_t address = reinterpret_cast<uintptr_t>(t.data<float>());
+    EXPECT_EQ(address % kAlignment, 0u);
+    offsets.insert(address % 4096);
+    tensors.push_back(t);
+  }
+  EXPECT_GT(offsets.size(), 30u) << "blocks that all begin at the same place of a page share the sets of a cache";
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const float* t = tensors[i].data<float>();
+    EXPECT_TRUE(std::all_of(t, t + tensors[i].elements(), [&](float x) { return x == static_cast<float>(i); })) << i;
+  }
+  const Tensor kept = tensors[30];
+  tensors.clear();
+  EXPECT_GT(GetMemoryCounters().reserved_bytes, before.reserved_bytes + 24'000'000);
+  TrimMemory();
+  EXPECT_LT(GetMemoryCounters().reserved_bytes, before.reserved_bytes + (16 << 20)) << "but for the kept one's slab";
+  EXPECT_GE(GetMemoryCounters().reserved_bytes, GetMemoryCounters().current_bytes);
+  EXPECT_EQ(kept.data<float>()[kept.elements() - 1], 30.0f);
+  // What was given back is taken anew.
+  Tensor again = Tensor::Zeros({3'000'000}, DType::kF32), small = Tensor::Zeros({100'000}, DType::kF32);
+  EXPECT_EQ(again.data<float>()[2'999'999], 0.0f);
+  EXPECT_EQ(small.data<float>()[99'999], 0.0f);
 }
 
 TEST(MemoryTest, BudgetRefusesWhatDoesNotFit) {
