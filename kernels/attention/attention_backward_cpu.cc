@@ -14,6 +14,10 @@ namespace {
 
 constexpr int64_t kTile = kAttentionBackwardTile;
 
+// Rows of a head lie far apart, where the processor does not look ahead by itself: they are asked for that many
+// rows ahead.
+constexpr int kAhead = 8;
+
 struct Workspace {
   Workspace(float* scratch, int64_t rows, int64_t dim)
       : padded(WholeVectors(dim)),
@@ -53,12 +57,12 @@ struct Row {
 };
 
 void LoadRowStatistics(const AttentionBackwardArgs& args, const AttentionBackwardItem& item, const Workspace& w) {
-  Row row(args, item, item.row_begin);
-  for (int64_t i = 0; i < item.row_end - item.row_begin; ++i, row.Next()) {
+  Row row(args, item, item.row_begin), ahead(args, item, item.row_begin + kAhead);
+  for (int64_t i = 0; i < item.row_end - item.row_begin; ++i, row.Next(), ahead.Next()) {
     const float* out = args.out + (row.token * args.heads + row.head) * args.dim;
     const float* dout = args.dout + row.token * args.dout_token + row.head * args.dout_head;
-    Prefetch(out + row.group * args.dim, args.dim);
-    Prefetch(dout + row.group * args.dout_head, args.dim);
+    Prefetch(args.out + (ahead.token * args.heads + ahead.head) * args.dim, args.dim);
+    Prefetch(args.dout + ahead.token * args.dout_token + ahead.head * args.dout_head, args.dim);
     F32x16 sum = Zero();
     for (int64_t d = 0; d < args.dim; d += kLanes) {
       sum = Fma(LoadFirst(dout + d, args.dim - d, Zero()), LoadFirst(out + d, args.dim - d, Zero()), sum);
@@ -71,11 +75,12 @@ void LoadRowStatistics(const AttentionBackwardArgs& args, const AttentionBackwar
 void LoadTile(const AttentionBackwardArgs& args, const AttentionBackwardItem& item, int64_t first, int64_t rows,
               int64_t start, int64_t block_keys, Workspace& w) {
   const F32x16 scale = Broadcast(args.scale * kLog2E);
-  Row row(args, item, first);
-  for (int64_t r = 0; r < rows; ++r, row.Next()) {
+  Row row(args, item, first), ahead(args, item, first + kAhead);
+  for (int64_t r = 0; r < rows; ++r, row.Next(), ahead.Next()) {
     const float* q = args.q + row.token * args.q_token + row.head * args.q_head;
     const float* dout = args.dout + row.token * args.dout_token + row.head * args.dout_head;
-    Prefetch(q + row.group * args.q_head, args.dim);
+    Prefetch(args.q + ahead.token * args.q_token + ahead.head * args.q_head, args.dim);
+    Prefetch(args.dout + ahead.token * args.dout_token + ahead.head * args.dout_head, args.dim);
     for (int64_t d = 0; d < args.dim; d += kLanes) {
       Store(w.q + r * w.padded + d, LoadFirst(q + d, args.dim - d, Zero()) * scale);
       Store(w.dout + r * w.padded + d, LoadFirst(dout + d, args.dim - d, Zero()));
@@ -168,7 +173,8 @@ void AddToQueries(const AttentionBackwardArgs& args, const float* k, int64_t row
   }
 }
 
-QUERN_INLINE void WriteRow(const float* from, int64_t dim, float factor, bool add, float* to) {
+QUERN_INLINE void WriteRow(const float* from, int64_t dim, float factor, bool add, float* to, int64_t to_row) {
+  for (int64_t d = 0; d < dim; d += kLanes) __builtin_prefetch(to + kAhead * to_row + d, /*for writing*/ 1);
   for (int64_t d = 0; d < dim; d += kLanes) {
     F32x16 x = Load(from + d) * Broadcast(factor);
     if (add) x = LoadFirst(to + d, dim - d, Zero()) + x;
@@ -183,11 +189,11 @@ void WriteKeys(const AttentionBackwardArgs& args, const AttentionBackwardItem& i
     const int64_t token = item.token + start + u;
     if (args.dk != nullptr) {
       float* to = args.dk + token * args.dk_token + item.kv_head * args.dk_head;
-      WriteRow(w.dk + u * w.padded, args.dim, kLn2, args.add_dk, to);
+      WriteRow(w.dk + u * w.padded, args.dim, kLn2, args.add_dk, to, args.dk_token);
     }
     if (args.dv != nullptr) {
       float* to = args.dv + token * args.dv_token + item.kv_head * args.dv_head;
-      WriteRow(w.dv + u * w.padded, args.dim, 1.0f, args.add_dv, to);
+      WriteRow(w.dv + u * w.padded, args.dim, 1.0f, args.add_dv, to, args.dv_token);
     }
   }
 }
@@ -202,9 +208,9 @@ void AttentionBackward(const AttentionBackwardArgs& args, const AttentionBackwar
   for (int64_t start = item.key_begin; start < item.key_end; start += kBlock) {
     const int64_t block_keys = AtMost(kBlock, item.tokens - start), token = item.token + start;
     const float* k = args.k + token * args.k_token + item.kv_head * args.k_head;
-    PackKeys(k, args.k_token, block_keys, args.dim, w.k);
-    if (want_ds)
-      PackKeys(args.v + token * args.v_token + item.kv_head * args.v_head, args.v_token, block_keys, args.dim, w.v);
+    PackKeys<kAhead>(k, args.k_token, block_keys, args.dim, w.k);
+    const float* v = args.v + token * args.v_token + item.kv_head * args.v_head;
+    if (want_ds) PackKeys<kAhead>(v, args.v_token, block_keys, args.dim, w.v);
     const int64_t seeing = start * group > item.row_begin ? start * group : item.row_begin;
     for (int64_t first = seeing; first < item.row_end; first += kTile) {
       const int64_t some = AtMost(kTile, item.row_end - first), before = first - start * group,
@@ -220,7 +226,7 @@ void AttentionBackward(const AttentionBackwardArgs& args, const AttentionBackwar
   Row row(args, item, item.row_begin);
   for (int64_t i = 0; args.dq != nullptr && i < rows; ++i, row.Next()) {
     float* to = args.dq + row.token * args.dq_token + row.head * args.dq_head;
-    WriteRow(w.dq + i * w.padded, args.dim, args.scale, args.add_dq, to);
+    WriteRow(w.dq + i * w.padded, args.dim, args.scale, args.add_dq, to, args.dq_token);
   }
 }
 

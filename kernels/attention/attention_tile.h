@@ -202,10 +202,13 @@ QUERN_INLINE void Transpose8x8(const float* from, int64_t from_row, float* to, i
   }
 }
 
-// to[d * kBlock + u] = from[u * from_row + d] for u < keys, d < dim. Writes nothing else.
+// to[d * kBlock + u] = from[u * from_row + d] for u < keys, d < dim. Writes nothing else. Asks for
+// rows that many ahead, unless 0.
+template <int kAhead = 0>
 QUERN_INLINE void PackKeys(const float* from, int64_t from_row, int64_t keys, int64_t dim, float* to) {
   int64_t u = 0;
   for (; u + 8 <= keys; u += 8) {
+    for (int64_t i = 0; kAhead > 0 && i < 8; ++i) Prefetch(from + (u + i + kAhead) * from_row, dim);
     int64_t d = 0;
     for (; d + 8 <= dim; d += 8) Transpose8x8(from + u * from_row + d, from_row, to + d * kBlock + u, kBlock);
     for (; d < dim; ++d) {

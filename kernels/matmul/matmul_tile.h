@@ -26,6 +26,28 @@ struct Tile {
   bool add;           // at the last block
 };
 
+// Chains to where they go; kWhole: all columns are there.
+template <int kRows, int kVectors, bool kWhole>
+QUERN_INLINE void Finish(const Tile& t, const F32x16 (&sums)[kRows][kVectors]) {
+  auto left = [&](int v) { return kWhole ? kLanes : t.columns - v * kLanes; };
+  F32x16 bias[kVectors];
+  if (t.bias != nullptr) {
+#pragma GCC unroll 2
+    for (int v = 0; v < kVectors; ++v) bias[v] = LoadFirst(t.bias + v * kLanes, left(v), Zero());
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 2
+    for (int v = 0; v < kVectors; ++v) {
+      float* c = t.c + i * t.c_row + v * kLanes;
+      F32x16 sum = sums[i][v];
+      if (t.bias != nullptr) sum = sum + bias[v];
+      if (t.add) sum = LoadFirst(c, left(v), Zero()) + sum;
+      StoreFirst(c, left(v), sum);
+    }
+  }
+}
+
 // kByRows: the elements of a row of a are neighbours; else those of a column.
 template <int kRows, int kVectors, bool kByRows>
 QUERN_INLINE void RunTile(const Tile& t) {
@@ -61,18 +83,7 @@ QUERN_INLINE void RunTile(const Tile& t) {
     a += a_k;
     b += kLanes;
   }
-#pragma GCC unroll 8
-  for (int i = 0; i < kRows; ++i) {
-#pragma GCC unroll 2
-    for (int v = 0; v < kVectors; ++v) {
-      const int64_t left = t.columns - v * kLanes;
-      float* c = t.c + i * t.c_row + v * kLanes;
-      F32x16 sum = sums[i][v];
-      if (t.bias != nullptr) sum = sum + LoadFirst(t.bias + v * kLanes, left, Zero());
-      if (t.add) sum = LoadFirst(c, left, Zero()) + sum;
-      StoreFirst(c, left, sum);
-    }
-  }
+  t.columns >= kVectors * kLanes ? Finish<kRows, kVectors, true>(t, sums) : Finish<kRows, kVectors, false>(t, sums);
 }
 
 // `tiles` of them, one below the other; moves `t` on.
