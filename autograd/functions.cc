@@ -76,15 +76,17 @@ Var Mul(const Var& a, const Var& b) {
 
 Var Scale(const Var& x, float factor) {
   return Record("Scale", Scale(Dense(x), factor), {x},
-                [factor](const Tensor& dy, Grads& out) { ScaleTo(dy, factor, out[0]); });
+                [factor](const Tensor& dy, Grads& out) { ScaleTo(dy, factor, out[0]); }, {.over_dy = true});
 }
 
-Var Linear(const Var& x, const Var& weight, WeightLayout layout, const Var& bias, const PackedMatrix* packed) {
-  Tensor b = bias.defined() ? bias.value() : Tensor();
+Var Linear(const Var& x, const Var& weight, WeightLayout layout, const Var& bias, const PackedMatrix* packed,
+           const Var& residual) {
+  Tensor b = bias.defined() ? bias.value() : Tensor(), addend = residual.defined() ? residual.value() : Tensor();
   bool use_packed = packed != nullptr && packed->defined() && packed->version == weight.value().version();
-  Tensor y = use_packed ? Linear(x.value(), *packed, b) : Linear(x.value(), weight.value(), layout, b);
-  return Record("Linear", y, {x, weight, bias},
+  Tensor y = use_packed ? Linear(x.value(), *packed, b, addend) : Linear(x.value(), weight.value(), layout, b, addend);
+  return Record("Linear", y, {x, weight, bias, residual},
                 [x = x.value(), w = weight.value(), layout](const Tensor& dy, Grads& out) {
+                  if (out[3].wanted()) out[3].Give(dy);
                   LinearBackward(dy, x, w, layout, out[0], out[1], out[2]);
                 });
 }
@@ -135,12 +137,14 @@ Var LayerNorm(const Var& x, const Var& weight, const Var& bias, float eps) {
 Var Gelu(const Var& x, GeluKind kind) {
   Tensor dense = Dense(x), y = Gelu(dense, kind);
   return Record("Gelu", y, {x},
-                [x = dense, y, kind](const Tensor& dy, Grads& out) { GeluBackward(dy, x, y, kind, out[0]); });
+                [x = dense, y, kind](const Tensor& dy, Grads& out) { GeluBackward(dy, x, y, kind, out[0]); },
+                {.over_dy = true});
 }
 
 Var Silu(const Var& x) {
   Tensor dense = Dense(x);
-  return Record("Silu", Silu(dense), {x}, [x = dense](const Tensor& dy, Grads& out) { SiluBackward(dy, x, out[0]); });
+  return Record("Silu", Silu(dense), {x}, [x = dense](const Tensor& dy, Grads& out) { SiluBackward(dy, x, out[0]); },
+                {.over_dy = true});
 }
 
 Var SwiGlu(const Var& gate, const Var& up) {
@@ -148,13 +152,14 @@ Var SwiGlu(const Var& gate, const Var& up) {
   return Record("SwiGlu", SwiGlu(dense_gate, dense_up), {gate, up},
                 [gate = dense_gate, up = dense_up](const Tensor& dy, Grads& out) {
                   SwiGluBackward(dy, gate, up, out[0], out[1]);
-                });
+                },
+                {.over_dy = true});
 }
 
 Var Dropout(const Var& x, float p, const DropoutDraw& draw) {
   if (p == 0) return x;
   return Record("Dropout", Dropout(Dense(x), p, draw), {x},
-                [p, draw](const Tensor& dy, Grads& out) { DropoutBackward(dy, p, draw, out[0]); });
+                [p, draw](const Tensor& dy, Grads& out) { DropoutBackward(dy, p, draw, out[0]); }, {.over_dy = true});
 }
 
 Var Softmax(const Var& x) {
@@ -183,7 +188,7 @@ Var Attention(const Var& q, const Var& k, const Var& v, const AttentionLayout& l
        starts = std::vector<int32_t>(layout.starts.begin(), layout.starts.end())](const Tensor& dy, Grads& out) {
         AttentionBackward(dy, q, k, v, r, {starts, {}, {}, {}}, scale, out[0], out[1], out[2]);
       },
-      /*strided_grads=*/true);
+      {.strided = true});
 }
 
 Var Reshape(const Var& x, const Shape& shape) {

@@ -20,8 +20,10 @@ Var Add(const Var& a, const Var& b);
 Var Mul(const Var& a, const Var& b);
 Var Scale(const Var& x, float factor);
 
-// y = x W^T + bias. `packed` may be null or stale, then the weight is used as it lies. bias may be undefined.
-Var Linear(const Var& x, const Var& weight, WeightLayout layout, const Var& bias, const PackedMatrix* packed = nullptr);
+// y = residual + (x W^T + bias). `packed` may be null or stale, then the weight is used as it lies. bias and residual
+// may be undefined.
+Var Linear(const Var& x, const Var& weight, WeightLayout layout, const Var& bias, const PackedMatrix* packed = nullptr,
+           const Var& residual = Var());
 Var Matmul(MatmulKind kind, const Var& a, const Var& b);
 
 Var Embedding(const Var& table, const Tensor& ids);

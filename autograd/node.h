@@ -23,7 +23,7 @@ struct VarNode {
   std::vector<std::shared_ptr<VarNode>> inputs;  // empty for leaves
   std::vector<uint64_t> input_versions;          // of the inputs' storages at Record
   BackwardFn backward;
-  bool strided_grads = false;  // the closure may be given destinations that are slices of wider rows
+  GradTraits traits;
 
   // In place of `backward`: records on the tape what this node's value was computed by (autograd/recompute.h).
   std::function<Var()> rerun;

@@ -37,7 +37,7 @@ Var Recompute(std::function<Var()> fn) {
   const uint64_t first_id = NextNodeId();
   Var once = fn();
   if (!GradEnabled() || !once.requires_grad() || once.node()->id < first_id) return once;
-  Var result = RecordNode("Recompute", once.value(), OuterInputs(once.node(), first_id), nullptr, false);
+  Var result = RecordNode("Recompute", once.value(), OuterInputs(once.node(), first_id), nullptr, {});
   result.node()->rerun = std::move(fn);
   return result;
 }

@@ -140,19 +140,29 @@ bool WritesIntoParent(const VarNode& node) {
   return !whole || WritesIntoParent(*node.view_parent) || node.view_parent->has_grad;
 }
 
-// Where `consumer` is to write the gradient of `input`. One that appears twice among the consumer's inputs gets its
-// first slot in place and further ones apart.
-Slot MakeSlot(const VarNode& consumer, VarNode& input, bool repeated) {
+// Whether the gradient of the consumer's first input may take the place of the consumer's own, which nobody else holds.
+bool TakesPlace(const VarNode& consumer, const VarNode& input) {
+  return consumer.traits.over_dy && &input == consumer.inputs.front().get() && consumer.grad.storage().unique() &&
+         consumer.grad.contiguous() && consumer.grad.shape() == input.value.shape();
+}
+
+// Where `consumer` is to write the gradient of `input`; `in_place`: into the input's gradient itself. One that appears
+// twice among the consumer's inputs gets its first slot in place and further ones apart.
+Slot MakeSlot(const VarNode& consumer, VarNode& input, bool repeated, bool* in_place) {
+  *in_place = false;
   if (!input.requires_grad) return Slot();
-  bool in_place = input.has_grad || input.bound.defined() || (consumer.strided_grads && WritesIntoParent(input));
-  if (in_place && !repeated) {
+  const bool strided = consumer.traits.strided;
+  if (!repeated && (input.has_grad || input.bound.defined() || (strided && WritesIntoParent(input)))) {
     Target target = Reserve(input);
-    if (target.buffer.contiguous() || consumer.strided_grads) return Slot(target.buffer, target.accumulate);
+    *in_place = target.buffer.contiguous() || strided;
+    if (*in_place) return Slot(target.buffer, target.accumulate);
+  } else if (!repeated && TakesPlace(consumer, input)) {
+    return Slot(consumer.grad);
   }
   return Slot::Lazy(input.value.shape(), DType::kF32, input.value.device());
 }
 
-// Takes what the closure left in a slot; `in_place`: the slot's destination was the input's gradient itself.
+// Takes what the closure left in a slot of MakeSlot.
 void TakeGradient(const VarNode& consumer, VarNode& input, Slot& slot, bool in_place) {
   if (!slot.wanted()) return;
   bool given = slot.given().defined();
@@ -231,15 +241,16 @@ void Propagate(VarNode& node) {
   }
   CompletePartial(node);
   Grads slots;
-  std::vector<bool> in_place;
+  std::vector<bool> all_in_place;
   for (auto input = node.inputs.begin(); input != node.inputs.end(); ++input) {
     bool repeated = std::find(node.inputs.begin(), input, *input) != input;
-    slots.push_back(*input != nullptr ? MakeSlot(node, **input, repeated) : Slot());
-    in_place.push_back(slots.back().has_destination());
+    bool in_place = false;
+    slots.push_back(*input != nullptr ? MakeSlot(node, **input, repeated, &in_place) : Slot());
+    all_in_place.push_back(in_place);
   }
   node.backward(node.grad, slots);
   for (size_t i = 0; i < node.inputs.size(); ++i) {
-    if (node.inputs[i] != nullptr) TakeGradient(node, *node.inputs[i], slots[i], in_place[i]);
+    if (node.inputs[i] != nullptr) TakeGradient(node, *node.inputs[i], slots[i], all_in_place[i]);
   }
 }
 
@@ -304,20 +315,20 @@ bool GradEnabled() { return grad_enabled; }
 NoGrad::NoGrad() : previous_(grad_enabled) { grad_enabled = false; }
 NoGrad::~NoGrad() { grad_enabled = previous_; }
 
-Var RecordNode(const char* op, Tensor value, std::vector<Var> inputs, BackwardFn backward, bool strided_grads) {
+Var RecordNode(const char* op, Tensor value, std::vector<Var> inputs, BackwardFn backward, GradTraits traits) {
   auto node = MakeNode(op, std::move(value), true);
   for (const Var& input : inputs) {
     node->inputs.push_back(input.node());
     node->input_versions.push_back(input.defined() ? input.value().version() : 0);
   }
   node->backward = std::move(backward);
-  node->strided_grads = strided_grads;
+  node->traits = traits;
   return Var(std::move(node));
 }
 
 Var RecordView(const char* op, Tensor value, const Var& parent, int64_t begin, int64_t end) {
   if (!GradEnabled() || !parent.requires_grad()) return Var(std::move(value));
-  Var view = RecordNode(op, std::move(value), {parent}, nullptr, false);
+  Var view = RecordNode(op, std::move(value), {parent}, nullptr, {});
   view.node()->view_parent = parent.node().get();
   view.node()->view_begin = begin;
   view.node()->view_end = end;

@@ -29,6 +29,16 @@ struct VarNode;  // autograd/node.h
 using Grads = std::vector<Slot>;
 using BackwardFn = std::function<void(const Tensor& dy, Grads& out)>;
 
+// What a closure accepts beyond memory of its own for each gradient.
+struct GradTraits {
+  // Destinations that are slices of wider rows (contiguous in the innermost axis), so that the gradients of q, k and v
+  // land side by side in one QKV row.
+  bool strided = false;
+  // dy's own memory for the first input's gradient: the closure reads each element of dy before it writes that element
+  // of the gradient, and nothing of dy afterwards.
+  bool over_dy = false;
+};
+
 class Var {
  public:
   Var() = default;
@@ -58,7 +68,7 @@ class Var {
 
  private:
   explicit Var(std::shared_ptr<VarNode> node) : node_(std::move(node)) {}
-  friend Var RecordNode(const char* op, Tensor value, std::vector<Var> inputs, BackwardFn backward, bool strided_grads);
+  friend Var RecordNode(const char* op, Tensor value, std::vector<Var> inputs, BackwardFn backward, GradTraits traits);
   friend Var VarOf(std::shared_ptr<VarNode> node);
   std::shared_ptr<VarNode> node_;
 };
@@ -77,22 +87,20 @@ class NoGrad {
   bool previous_;
 };
 
-Var RecordNode(const char* op, Tensor value, std::vector<Var> inputs, BackwardFn backward, bool strided_grads);
+Var RecordNode(const char* op, Tensor value, std::vector<Var> inputs, BackwardFn backward, GradTraits traits);
 
 // Puts an operation on the tape. A template, so that under NoGrad, or where no input wants a gradient, no closure is
-// built. The closure writes, adds to, or gives to every slot that is wanted. With `strided_grads` it accepts
-// destinations that are slices of wider rows (contiguous in the innermost axis), so that the gradients of q, k and v
-// land side by side in one QKV row.
+// built. The closure writes, adds to, or gives to every slot that is wanted.
 template <typename Backward>
 Var Record(const char* op, Tensor value, std::initializer_list<Var> inputs, Backward&& backward,
-           bool strided_grads = false) {
+           GradTraits traits = {}) {
   bool wanted = false;
   if (GradEnabled()) {
     for (const Var& input : inputs) wanted = wanted || (input.defined() && input.requires_grad());
   }
   if (!wanted) return Var(std::move(value));
   return RecordNode(op, std::move(value), std::vector<Var>(inputs), BackwardFn(std::forward<Backward>(backward)),
-                    strided_grads);
+                    traits);
 }
 
 struct BackwardOptions {

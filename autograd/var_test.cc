@@ -188,6 +188,39 @@ TEST(VarTest, GradientsOfAddAreNotSharedMemory) {
   EXPECT_EQ(Values(b.grad()), Floats({1, 1}));
 }
 
+// Scale by 2 that tells whether its gradient took the place of dy.
+Var Probe(const Var& x, bool* took_place) {
+  return Record("Probe", Scale(x.value(), 2), {x},
+                [took_place](const Tensor& dy, Grads& out) {
+                  *took_place = out[0].destination().raw() == dy.raw();
+                  ScaleTo(dy, 2, out[0]);
+                },
+                {.over_dy = true});
+}
+
+TEST(VarTest, AGradientTakesThePlaceOfDyOnlyWhereNobodyElseHoldsIt) {
+  bool took_place = false;
+  Var x = Leaf({1, 2}), w = Leaf({3, 4});
+  Backward(Sum(Mul(Probe(Mul(x, w), &took_place), w)));  // 2 x w^2
+  EXPECT_TRUE(took_place);
+  EXPECT_EQ(Values(x.grad()), Floats({18, 32}));
+  EXPECT_EQ(Values(w.grad()), Floats({12, 32}));
+
+  // Add gives the same dy to both, and the walk comes by the probe first.
+  Var a = Leaf({1, 2}), b = Leaf({3, 4}), squares = Mul(b, b);
+  Backward(Sum(Mul(Add(squares, Probe(Mul(a, a), &took_place)), w)));  // (b^2 + 2 a^2) w
+  EXPECT_FALSE(took_place);
+  EXPECT_EQ(Values(a.grad()), Floats({12, 32}));
+  EXPECT_EQ(Values(b.grad()), Floats({18, 32}));
+
+  // Memory that a parameter's gradient is bound to is written there.
+  Tensor arena = Tensor::Zeros({2}, DType::kF32);
+  x.BindGrad(arena);
+  Backward(Sum(Mul(Probe(x, &took_place), w)));
+  EXPECT_FALSE(took_place);
+  EXPECT_EQ(Values(arena), Floats({6, 8}));
+}
+
 TEST(VarTest, SlicesOfARowGetTheirGradientsSideBySide) {
   Var row = Var::Parameter(RandomTensor({3, 8}, 1));
   Var whole = Scale(row, 1);

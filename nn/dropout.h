@@ -10,6 +10,7 @@
 
 #include "autograd/functions.h"
 #include "nn/language_model.h"
+#include "nn/linear.h"
 
 namespace quern::nn {
 
@@ -26,6 +27,11 @@ class Dropout {
     DropoutDraw draw = draw_;
     draw.first_element = site << 40;
     return quern::Dropout(x, p_, draw);
+  }
+
+  // residual + Drop(projection(x)), as every sublayer ends: in one pass where nothing is dropped.
+  Var AddTo(const Var& residual, Linear& projection, const Var& x, uint64_t site) const {
+    return p_ == 0 ? projection(x, residual) : Add(residual, (*this)(projection(x), site));
   }
 
  private:

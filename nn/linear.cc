@@ -33,7 +33,9 @@ const PackedMatrix* Linear::Packed() {
   return &packed_;
 }
 
-Var Linear::operator()(const Var& x) { return quern::Linear(x, weight, layout_, bias, Packed()); }
+Var Linear::operator()(const Var& x, const Var& residual) {
+  return quern::Linear(x, weight, layout_, bias, Packed(), residual);
+}
 
 void Linear::Visit(const std::string& name, const ParameterVisitor& visit) {
   visit(name + ".weight", weight);

@@ -21,7 +21,8 @@ class Linear {
   // x: [..., in]; returns [..., out]. While a gradient of the weight is wanted it is used as it lies. Otherwise it is
   // packed at the first call and kept so until the parameter is written or replaced. The bits are the same. Not
   // thread-safe.
-  Var operator()(const Var& x);
+  // residual: [..., out] or undefined; added to the result in the same pass.
+  Var operator()(const Var& x, const Var& residual = Var());
 
   // NAME.weight, NAME.bias.
   void Visit(const std::string& name, const ParameterVisitor& visit);

@@ -60,6 +60,8 @@ const std::vector<OpCase>& Cases() {
       {"Linear_in_out_no_bias", [](const In& in) { return Linear(in[0], in[1], kInOut, Var()); }, {{5, 7}, {7, 19}}},
       {"Linear_three_axes", [](const In& in) { return Linear(in[0], in[1], kOutIn, in[2]); }, {{2, 3, 7}, {4, 7}, {4}}},
       {"Linear_of_a_slice", [](const In& in) { return Linear(SliceColumns(in[0], 2, 9), in[1], kInOut, in[2]); }, {{5, 12}, {7, 4}, {4}}},
+      {"Linear_residual", [](const In& in) { return Linear(in[0], in[1], kOutIn, in[2], nullptr, in[3]); }, {{5, 7}, {19, 7}, {19}, {5, 19}}},
+      {"Linear_residual_is_x", [](const In& in) { return Linear(in[0], in[1], kInOut, Var(), nullptr, in[0]); }, {{5, 7}, {7, 7}}},
       {"Matmul_NN", [](const In& in) { return Matmul(MatmulKind::kNN, in[0], in[1]); }, {{5, 7}, {7, 9}}},
       {"Matmul_NT", [](const In& in) { return Matmul(MatmulKind::kNT, in[0], in[1]); }, {{5, 7}, {9, 7}}},
       {"Matmul_TN", [](const In& in) { return Matmul(MatmulKind::kTN, in[0], in[1]); }, {{7, 5}, {7, 9}}},

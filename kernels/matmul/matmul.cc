@@ -107,17 +107,22 @@ void RunInto(const char* op, MatmulArgs args, Tensor& c, bool add) {
       << op << ": the result is [" << args.m << "," << args.n << "]; got c=" << c;
   args.c = c.mutable_data<float>();
   args.c_row = view.stride;
-  args.add = add;
+  if (add) args.addend = args.c, args.addend_row = args.c_row;
   Run(args);
 }
 
-Tensor RunLinear(const Tensor& x, MatmulArgs args, const Tensor& bias) {
+Tensor RunLinear(const Tensor& x, MatmulArgs args, const Tensor& bias, const Tensor& addend) {
   if (bias.defined()) {
     CHECK(bias.dtype() == DType::kF32 && bias.rank() == 1 && bias.contiguous() && bias.dim(0) == args.n)
         << "Linear: bias is [" << args.n << "]; got bias=" << bias;
     args.bias = bias.data<float>();
   }
   Tensor y = Tensor::Empty(x.shape().With(-1, args.n), DType::kF32);
+  if (addend.defined()) {
+    Rows view = RowsOf("Linear", "addend", addend);
+    CHECK(addend.shape() == y.shape()) << "Linear: addend is like the result " << y << "; got addend=" << addend;
+    args.addend = addend.data<float>(), args.addend_row = view.stride;
+  }
   RunInto("Linear", args, y, false);
   return y;
 }
@@ -154,7 +159,7 @@ PackedMatrix PackWeight(const Tensor& weight, WeightLayout layout) {
   return packed;
 }
 
-Tensor Linear(const Tensor& x, const PackedMatrix& weight, const Tensor& bias) {
+Tensor Linear(const Tensor& x, const PackedMatrix& weight, const Tensor& bias, const Tensor& addend) {
   CHECK(weight.defined()) << "Linear: the packed weight is missing";
   Rows view = RowsOf("Linear", "x", x);
   CHECK_EQ(view.columns, weight.k) << "Linear: the inner sizes agree; got x=" << x << ", weight [out,in]=[" << weight.n
@@ -167,13 +172,13 @@ Tensor Linear(const Tensor& x, const PackedMatrix& weight, const Tensor& bias) {
   args.m = view.rows;
   args.n = weight.n;
   args.k = weight.k;
-  return RunLinear(x, args, bias);
+  return RunLinear(x, args, bias, addend);
 }
 
-Tensor Linear(const Tensor& x, const Tensor& weight, WeightLayout layout, const Tensor& bias) {
+Tensor Linear(const Tensor& x, const Tensor& weight, WeightLayout layout, const Tensor& bias, const Tensor& addend) {
   CHECK_EQ(weight.rank(), 2) << "Linear: a weight has two axes; got " << weight;
   MatmulKind kind = layout == WeightLayout::kOutIn ? MatmulKind::kNT : MatmulKind::kNN;
-  return RunLinear(x, Operands("Linear", kind, x, weight), bias);
+  return RunLinear(x, Operands("Linear", kind, x, weight), bias, addend);
 }
 
 void LinearBackward(const Tensor& dy, const Tensor& x, const Tensor& weight, WeightLayout layout, Slot& dx,

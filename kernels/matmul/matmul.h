@@ -39,10 +39,12 @@ struct PackedMatrix {
 };
 PackedMatrix PackWeight(const Tensor& weight, WeightLayout layout);
 
-// y [M,N] = x [M,K] W^T (+ bias [N], or undefined). x may have more axes: [..., K] gives [..., N].
-Tensor Linear(const Tensor& x, const PackedMatrix& weight, const Tensor& bias);
+// y [M,N] = x [M,K] W^T (+ bias [N], or undefined). x may have more axes: [..., K] gives [..., N]. addend: [M,N] like
+// y, or undefined; then y = addend + (x W^T + bias), with the bits of the same by Add, without a way through memory.
+Tensor Linear(const Tensor& x, const PackedMatrix& weight, const Tensor& bias, const Tensor& addend = Tensor());
 // The same straight from the weight (packed on the way, in scratch).
-Tensor Linear(const Tensor& x, const Tensor& weight, WeightLayout layout, const Tensor& bias);
+Tensor Linear(const Tensor& x, const Tensor& weight, WeightLayout layout, const Tensor& bias,
+              const Tensor& addend = Tensor());
 
 // dx (+)= dy W; dweight (+)= the layout's product of dy and x; dbias (+)= the row sums of dy (SumRows' order).
 void LinearBackward(const Tensor& dy, const Tensor& x, const Tensor& weight, WeightLayout layout, Slot& dx,

@@ -20,7 +20,10 @@ struct MatmulArgs {
   float* c;
   int64_t c_row;
   int64_t m, n, k;
-  bool add;  // add the finished chain to what is there
+  // [m, n] or null: the finished chain, with its bias, is added to it. c itself where gradients accumulate, otherwise
+  // memory apart from c.
+  const float* addend;
+  int64_t addend_row;
 };
 
 // b, packed: panels of kPanel columns, the last one padded with zeros; a panel is two halves, each [k][kHalfPanel], so
@@ -42,7 +45,7 @@ struct MatmulPart {
   // Scratch, aligned to 64 bytes, or null where there is no need; the reference has none.
   float* packed_b;  // [blocks.packed_k][blocks.columns] unless args.panels are given
   float* packed_a;  // [blocks.rows][blocks.k] where args.a_row is 1
-  float* chains;    // [rows][blocks.columns] where args.add has to wait for a later block of k
+  float* chains;    // [rows][blocks.columns] where a later block of k has to be waited for and c is the addend
   // Hands out rows to the parts with these columns, at most blocks.rows at a time, until none of any is left; true
   // while there are. Null where each part keeps to its own. The reference always does.
   bool (*take_rows)(const MatmulPart& part, int64_t* begin, int64_t* end);

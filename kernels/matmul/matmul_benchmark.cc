@@ -38,10 +38,11 @@ std::string Text(const Size& size) {
 }
 
 // The operands are kept alive.
-std::function<void()> Eigen(MatmulArgs args, const Tensor& a, const Tensor& b) {
+std::function<void()> Eigen(MatmulArgs args, const Tensor& a, const Tensor& b, bool add = false) {
   Tensor out = Tensor::Zeros({args.m, args.n}, DType::kF32);
   return [=]() mutable {
     args.c = out.mutable_data<float>();
+    if (add) args.addend = args.c, args.addend_row = args.c_row;
     const MatmulPlan plan = PlanMatmul(args, ThreadPool::Current().threads());
     auto* tile = kEigen.Pick();
     ParallelFor(plan.parts(), 1, [&](int64_t begin, int64_t end) {
@@ -69,9 +70,7 @@ BenchmarkCase Product(MatmulKind kind, const Size& size, bool add = false) {
       Slot slot(out, /*accumulate=*/true);
       MatmulTo(kind, a, b, slot);
     };
-    MatmulArgs args = ArgsOf(kind, size, a, b);
-    args.add = add;
-    self.opponents = {{"eigen", Eigen(args, a, b)}};
+    self.opponents = {{"eigen", Eigen(ArgsOf(kind, size, a, b), a, b, add)}};
   };
   return c;
 }

@@ -35,12 +35,13 @@ void EigenTile(const MatmulArgs& args, const MatmulPart& part) {
   const float* a = args.a + part.row_begin * args.a_row;
   const float* b = args.b + part.column_begin * args.b_column;
   Out c(args.c + part.row_begin * args.c_row + part.column_begin, rows, columns, Eigen::OuterStride<>(args.c_row));
+  const bool add = args.addend != nullptr;  // then it is c
   if (args.a_k != 1) {
-    Assign(args.add, View(a, k, rows, args.a_k).transpose() * View(b, k, columns, args.b_k), c);
+    Assign(add, View(a, k, rows, args.a_k).transpose() * View(b, k, columns, args.b_k), c);
   } else if (args.b_column != 1) {
-    Assign(args.add, View(a, rows, k, args.a_row) * View(b, columns, k, args.b_column).transpose(), c);
+    Assign(add, View(a, rows, k, args.a_row) * View(b, columns, k, args.b_column).transpose(), c);
   } else {
-    Assign(args.add, View(a, rows, k, args.a_row) * View(b, k, columns, args.b_k), c);
+    Assign(add, View(a, rows, k, args.a_row) * View(b, k, columns, args.b_k), c);
   }
 }
 

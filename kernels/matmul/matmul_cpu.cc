@@ -40,7 +40,10 @@ void RunBlock(const MatmulArgs& args, const Block& block, float* packed_a) {
     tile.c_row = block.to_row;
     tile.columns = block.columns - j;
     tile.bias = args.bias == nullptr || !block.last ? nullptr : args.bias + block.j + j;
-    tile.add = args.add && block.last;
+    if (args.addend != nullptr && block.last) {
+      tile.addend = args.addend + block.i * args.addend_row + block.j + j;
+      tile.addend_row = args.addend_row;
+    }
     by_rows ? RunTiles<true>(tile, tiling) : RunTiles<false>(tile, tiling);
   }
 }
@@ -79,10 +82,11 @@ void RunRows(const MatmulArgs& args, const MatmulPart& part, const Columns& at, 
       block.half_stride = block.k * kLanes;
     }
     float* c = args.c + i * args.c_row + at.j;
-    // c holds what is added to, so unfinished chains wait elsewhere.
-    float* held = args.add ? part.chains + (all_rows_aside ? i - part.row_begin : 0) * blocks.columns : c;
+    // Where c holds what is added to, unfinished chains wait elsewhere.
+    const bool aside = args.addend == args.c;
+    float* held = aside ? part.chains + (all_rows_aside ? i - part.row_begin : 0) * blocks.columns : c;
     block.chains = k == 0 ? nullptr : held;
-    block.chains_row = args.add ? blocks.columns : args.c_row;
+    block.chains_row = aside ? blocks.columns : args.c_row;
     block.to = block.last ? c : held;
     block.to_row = block.last ? args.c_row : block.chains_row;
     RunBlock(args, block, part.packed_a);

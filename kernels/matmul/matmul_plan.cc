@@ -67,7 +67,8 @@ MatmulPlan PlanMatmul(const MatmulArgs& args, int threads) {
   const int64_t packed_k = std::min(args.k, blocks.packed_k);
   if (args.panels == nullptr) plan.packed_b = blocks.columns * packed_k;
   if (args.a_k != 1) plan.packed_a = Ceil(blocks.rows * blocks.k, 16) * 16;
-  if (args.add && args.k > blocks.k) plan.chains = (args.k > packed_k ? rows : blocks.rows) * blocks.columns;
+  const bool c_is_taken = args.addend != nullptr && args.addend == args.c;
+  if (c_is_taken && args.k > blocks.k) plan.chains = (args.k > packed_k ? rows : blocks.rows) * blocks.columns;
   return plan;
 }
 

@@ -24,8 +24,8 @@ void MatmulTile(const MatmulArgs& args, const MatmulPart& part) {
         sum = std::fma(args.a[i * args.a_row + k * args.a_k], b, sum);
       }
       if (args.bias != nullptr) sum += args.bias[j];
-      float& c = args.c[i * args.c_row + j];
-      c = args.add ? c + sum : sum;
+      if (args.addend != nullptr) sum = args.addend[i * args.addend_row + j] + sum;
+      args.c[i * args.c_row + j] = sum;
     }
   }
 }

@@ -195,6 +195,28 @@ TEST(MatmulTest, PackedEqualsPlainAndARowDoesNotDependOnItsNeighbours) {
   }
 }
 
+TEST(MatmulTest, LinearOntoAnAddendEqualsTheSum) {
+  for (auto [m, k, n] : {std::array<int64_t, 3>{1, 70, 50}, {50, 1, 16}, {103, 1100, 96}, {260, 2100, 71}}) {
+    // The addend is a slice of wider rows.
+    Tensor x = RandomTensor({m, k}, 1), bias = RandomTensor({n}, 3), wide = RandomTensor({m, n + 9}, 4);
+    Tensor addend = wide.Slice(1, 5, 5 + n);
+    for (WeightLayout layout : {WeightLayout::kOutIn, WeightLayout::kInOut}) {
+      Tensor w = RandomTensor(layout == WeightLayout::kOutIn ? Shape{n, k} : Shape{k, n}, 2);
+      ForEachIsa([&](Isa isa) {
+        if (isa == Isa::kReference && m > 100) return;  // seconds of plain loops
+        PackedMatrix packed = PackWeight(w, layout);
+        for (const Tensor& b : {Tensor(), bias}) {
+          Tensor want = Linear(x, w, layout, b), dense = addend.Contiguous();
+          float* sums = want.mutable_data<float>();
+          for (int64_t i = 0; i < want.elements(); ++i) sums[i] = dense.data<float>()[i] + sums[i];
+          EXPECT_TRUE(SameBits(Linear(x, w, layout, b, addend), want)) << m << "x" << k << "x" << n;
+          EXPECT_TRUE(SameBits(Linear(x, packed, b, addend), want)) << m << "x" << k << "x" << n;
+        }
+      });
+    }
+  }
+}
+
 TEST(MatmulTest, LinearAtOddSizes) {
   for (auto [m, k, n] : {std::array<int64_t, 3>{1, 1, 1},
                          {2, 7, 31},
@@ -354,6 +376,8 @@ TEST(MatmulDeathTest, NamesWhatDoesNotFit) {
                "the inner sizes agree; got x=f32\\[2,8\\]@cpu");
   EXPECT_DEATH(Linear(a, RandomTensor({3, 8}, 1), WeightLayout::kOutIn, RandomTensor({2}, 1)),
                "bias is \\[3\\]; got bias=f32\\[2\\]@cpu");
+  EXPECT_DEATH(Linear(a, RandomTensor({3, 8}, 1), WeightLayout::kOutIn, Tensor(), RandomTensor({3}, 1)),
+               "addend is like the result f32\\[2,3\\]@cpu; got addend=f32\\[3\\]@cpu");
   EXPECT_DEATH(Matmul(MatmulKind::kNN, a.Transpose(0, 1), b), "the innermost axis is contiguous");
   EXPECT_DEATH(Matmul(MatmulKind::kNN, Tensor::Zeros({2, 7}, DType::kF64), b), "takes f32 on the CPU");
   EXPECT_DEATH(Linear(a, PackedMatrix{}, Tensor()), "packed weight is missing");

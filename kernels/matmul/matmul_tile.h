@@ -21,9 +21,10 @@ struct Tile {
   int64_t chains_row;
   float* c;  // where the chains go: scratch, or the result at the last block of k
   int64_t c_row;
-  int64_t columns;    // how many of them are there
-  const float* bias;  // at the last block, or null
-  bool add;           // at the last block
+  int64_t columns;      // how many of them are there
+  const float* bias;    // at the last block, or null
+  const float* addend;  // at the last block, or null
+  int64_t addend_row;
 };
 
 // Chains to where they go; kWhole: all columns are there.
@@ -42,7 +43,9 @@ QUERN_INLINE void Finish(const Tile& t, const F32x16 (&sums)[kRows][kVectors]) {
       float* c = t.c + i * t.c_row + v * kLanes;
       F32x16 sum = sums[i][v];
       if (t.bias != nullptr) sum = sum + bias[v];
-      if (t.add) sum = LoadFirst(c, left(v), Zero()) + sum;
+      if (t.addend != nullptr) {
+        sum = LoadFirst(t.addend + i * t.addend_row + v * kLanes, left(v), Zero()) + sum;
+      }
       StoreFirst(c, left(v), sum);
     }
   }
@@ -51,11 +54,11 @@ QUERN_INLINE void Finish(const Tile& t, const F32x16 (&sums)[kRows][kVectors]) {
 // kByRows: the elements of a row of a are neighbours; else those of a column.
 template <int kRows, int kVectors, bool kByRows>
 QUERN_INLINE void RunTile(const Tile& t) {
-  if (t.add) {
+  if (t.addend != nullptr) {
 #pragma GCC unroll 8
     for (int i = 0; i < kRows; ++i) {
 #pragma GCC unroll 2
-      for (int v = 0; v < kVectors; ++v) __builtin_prefetch(t.c + i * t.c_row + v * kLanes, /*for writing*/ 1);
+      for (int v = 0; v < kVectors; ++v) __builtin_prefetch(t.addend + i * t.addend_row + v * kLanes);
     }
   }
   F32x16 sums[kRows][kVectors];
@@ -83,7 +86,8 @@ QUERN_INLINE void RunTile(const Tile& t) {
     a += a_k;
     b += kLanes;
   }
-  t.columns >= kVectors * kLanes ? Finish<kRows, kVectors, true>(t, sums) : Finish<kRows, kVectors, false>(t, sums);
+  if (t.columns >= kVectors * kLanes) return Finish<kRows, kVectors, true>(t, sums);
+  Finish<kRows, kVectors, false>(t, sums);
 }
 
 // `tiles` of them, one below the other; moves `t` on.
@@ -95,6 +99,7 @@ void RunTiles(Tile& given, int64_t tiles) {
     t.a += kRows * (kByRows ? t.a_row : t.k);
     t.c += kRows * t.c_row;
     if (t.chains != nullptr) t.chains += kRows * t.chains_row;
+    if (t.addend != nullptr) t.addend += kRows * t.addend_row;
   }
   given = t;
 }

@@ -51,22 +51,21 @@ Var Gpt2::Forward(const Tensor& tokens, const Sequences& sequences, const Forwar
 Var Gpt2::Layer(int64_t l, const Var& x, const Sequences& sequences, const nn::Dropout& dropout) {
   Block& block = blocks_[static_cast<size_t>(l)];
   const uint64_t site = 1 + 2 * static_cast<uint64_t>(l);
-  Var y = Add(x, dropout(Attend(block, block.ln_1(x), sequences, l), site));  // [N,C]
-  return Add(y, dropout(Mlp(block, block.ln_2(y)), site + 1));                // [N,C]
+  Var y = dropout.AddTo(x, block.attn_c_proj, Attend(block, block.ln_1(x), sequences, l), site);  // [N,C]
+  return dropout.AddTo(y, block.mlp_c_proj, Mlp(block, block.ln_2(y)), site + 1);                 // [N,C]
 }
 
 Var Gpt2::Attend(Block& block, const Var& x, const Sequences& sequences, int64_t layer) {
   int64_t N = x.dim(0), C = x.dim(1), H = heads(), D = head_dim();
-  Var qkv = block.c_attn(x);                                                // [N,3C]
-  Var q = Reshape(SliceColumns(qkv, 0, C), {N, H, D});                      // [N,H,D]
-  Var k = Reshape(SliceColumns(qkv, C, 2 * C), {N, H, D});                  // [N,H,D]
-  Var v = Reshape(SliceColumns(qkv, 2 * C, 3 * C), {N, H, D});              // [N,H,D]
-  Var y = Reshape(nn::CausalAttention(q, k, v, sequences, layer), {N, C});  // [N,C]
-  return block.attn_c_proj(y);                                              // [N,C]
+  Var qkv = block.c_attn(x);                                               // [N,3C]
+  Var q = Reshape(SliceColumns(qkv, 0, C), {N, H, D});                     // [N,H,D]
+  Var k = Reshape(SliceColumns(qkv, C, 2 * C), {N, H, D});                 // [N,H,D]
+  Var v = Reshape(SliceColumns(qkv, 2 * C, 3 * C), {N, H, D});             // [N,H,D]
+  return Reshape(nn::CausalAttention(q, k, v, sequences, layer), {N, C});  // [N,C]
 }
 
 Var Gpt2::Mlp(Block& block, const Var& x) {
-  return block.mlp_c_proj(Gelu(block.c_fc(x), gelu_));  // [N,C] -> [N,I] -> [N,C]
+  return Gelu(block.c_fc(x), gelu_);  // [N,C] -> [N,I]
 }
 
 void Gpt2::Visit(const ParameterVisitor& visit) {

@@ -52,6 +52,7 @@ class Gpt2 : public LanguageModel {
   };
   const Gpt2Config& gpt2() const { return config_.gpt2(); }
   Var Layer(int64_t l, const Var& x, const Sequences& sequences, const nn::Dropout& dropout);
+  // Up to the projection that ends the sublayer: AddTo does that one.
   Var Attend(Block& block, const Var& x, const Sequences& sequences, int64_t layer);
   Var Mlp(Block& block, const Var& x);
 

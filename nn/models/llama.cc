@@ -56,23 +56,22 @@ Var Llama::Layer(int64_t l, const Var& x, const Sequences& sequences, const Rope
                  const nn::Dropout& dropout) {
   Block& block = blocks_[static_cast<size_t>(l)];
   const uint64_t site = 2 * static_cast<uint64_t>(l);
-  Var y = Add(x, dropout(Attend(block, block.input_layernorm(x), sequences, rope, l), site));  // [N,C]
-  return Add(y, dropout(Mlp(block, block.post_attention_layernorm(y)), site + 1));             // [N,C]
+  Var y = dropout.AddTo(x, block.o_proj, Attend(block, block.input_layernorm(x), sequences, rope, l), site);  // [N,C]
+  return dropout.AddTo(y, block.down_proj, Mlp(block, block.post_attention_layernorm(y)), site + 1);          // [N,C]
 }
 
 Var Llama::Attend(Block& block, const Var& x, const Sequences& sequences, const RopeTable& rope, int64_t layer) {
   int64_t N = x.dim(0), H = heads(), G = kv_heads(), D = head_dim();
-  Var q = Reshape(block.q_proj(x), {N, H, D});                                  // [N,H,D]
-  Var k = Reshape(block.k_proj(x), {N, G, D});                                  // [N,G,D]
-  Var v = Reshape(block.v_proj(x), {N, G, D});                                  // [N,G,D]
-  q = Rope(q, sequences.positions, rope, RopePairing::kHalves);                 // [N,H,D]
-  k = Rope(k, sequences.positions, rope, RopePairing::kHalves);                 // [N,G,D]
-  Var y = Reshape(nn::CausalAttention(q, k, v, sequences, layer), {N, H * D});  // [N,H*D]
-  return block.o_proj(y);                                                       // [N,C]
+  Var q = Reshape(block.q_proj(x), {N, H, D});                                 // [N,H,D]
+  Var k = Reshape(block.k_proj(x), {N, G, D});                                 // [N,G,D]
+  Var v = Reshape(block.v_proj(x), {N, G, D});                                 // [N,G,D]
+  q = Rope(q, sequences.positions, rope, RopePairing::kHalves);                // [N,H,D]
+  k = Rope(k, sequences.positions, rope, RopePairing::kHalves);                // [N,G,D]
+  return Reshape(nn::CausalAttention(q, k, v, sequences, layer), {N, H * D});  // [N,H*D]
 }
 
 Var Llama::Mlp(Block& block, const Var& x) {
-  return block.down_proj(SwiGlu(block.gate_proj(x), block.up_proj(x)));  // [N,C] -> [N,I] -> [N,C]
+  return SwiGlu(block.gate_proj(x), block.up_proj(x));  // [N,C] -> [N,I]
 }
 
 void Llama::Visit(const ParameterVisitor& visit) {

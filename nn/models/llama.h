@@ -51,6 +51,7 @@ class Llama : public LanguageModel {
   };
   const LlamaConfig& llama() const { return config_.llama(); }
   Var Layer(int64_t l, const Var& x, const Sequences& sequences, const RopeTable& rope, const nn::Dropout& dropout);
+  // Up to the projection that ends the sublayer: AddTo does that one.
   Var Attend(Block& block, const Var& x, const Sequences& sequences, const RopeTable& rope, int64_t layer);
   Var Mlp(Block& block, const Var& x);
 
