@@ -146,16 +146,14 @@ bool TakesPlace(const VarNode& consumer, const VarNode& input) {
          consumer.grad.contiguous() && consumer.grad.shape() == input.value.shape();
 }
 
-// Where `consumer` is to write the gradient of `input`; `in_place`: into the input's gradient itself. One that appears
-// twice among the consumer's inputs gets its first slot in place and further ones apart.
-Slot MakeSlot(const VarNode& consumer, VarNode& input, bool repeated, bool* in_place) {
-  *in_place = false;
+// Where `consumer` is to write the gradient of `input`. One that appears twice among the consumer's inputs gets its
+// first slot in place and further ones apart.
+Slot MakeSlot(const VarNode& consumer, VarNode& input, bool repeated) {
   if (!input.requires_grad) return Slot();
   const bool strided = consumer.traits.strided;
   if (!repeated && (input.has_grad || input.bound.defined() || (strided && WritesIntoParent(input)))) {
     Target target = Reserve(input);
-    *in_place = target.buffer.contiguous() || strided;
-    if (*in_place) return Slot(target.buffer, target.accumulate);
+    if (target.buffer.contiguous() || strided) return Slot(target.buffer, target.accumulate);
   } else if (!repeated && TakesPlace(consumer, input)) {
     return Slot(consumer.grad);
   }
@@ -163,9 +161,10 @@ Slot MakeSlot(const VarNode& consumer, VarNode& input, bool repeated, bool* in_p
 }
 
 // Takes what the closure left in a slot of MakeSlot.
-void TakeGradient(const VarNode& consumer, VarNode& input, Slot& slot, bool in_place) {
+void TakeGradient(const VarNode& consumer, VarNode& input, Slot& slot) {
   if (!slot.wanted()) return;
   bool given = slot.given().defined();
+  bool in_place = input.has_grad && slot.has_destination() && SameMemory(slot.destination(), input.grad);
   CHECK(given || slot.has_destination()) << consumer.op
                                          << ": its gradient closure wrote nothing for an input that wants a gradient.";
   if (in_place && !given) return;
@@ -241,16 +240,13 @@ void Propagate(VarNode& node) {
   }
   CompletePartial(node);
   Grads slots;
-  std::vector<bool> all_in_place;
   for (auto input = node.inputs.begin(); input != node.inputs.end(); ++input) {
     bool repeated = std::find(node.inputs.begin(), input, *input) != input;
-    bool in_place = false;
-    slots.push_back(*input != nullptr ? MakeSlot(node, **input, repeated, &in_place) : Slot());
-    all_in_place.push_back(in_place);
+    slots.push_back(*input != nullptr ? MakeSlot(node, **input, repeated) : Slot());
   }
   node.backward(node.grad, slots);
   for (size_t i = 0; i < node.inputs.size(); ++i) {
-    if (node.inputs[i] != nullptr) TakeGradient(node, *node.inputs[i], slots[i], all_in_place[i]);
+    if (node.inputs[i] != nullptr) TakeGradient(node, *node.inputs[i], slots[i]);
   }
 }
 

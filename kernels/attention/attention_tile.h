@@ -203,7 +203,7 @@ QUERN_INLINE void Transpose8x8(const float* from, int64_t from_row, float* to, i
 }
 
 // to[d * kBlock + u] = from[u * from_row + d] for u < keys, d < dim. Writes nothing else. Asks for
-// rows that many ahead, unless 0.
+// rows kAhead further on, unless that is 0.
 template <int kAhead = 0>
 QUERN_INLINE void PackKeys(const float* from, int64_t from_row, int64_t keys, int64_t dim, float* to) {
   int64_t u = 0;
